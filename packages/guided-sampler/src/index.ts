@@ -1,0 +1,2 @@
+// Public API of @safeinfer/guided-sampler.
+export {};

@@ -1,0 +1,2 @@
+// Public API of @safeinfer/harmeval.
+export {};
