@@ -1,0 +1,57 @@
+// `model.safetensors.index.json`: which file of a sharded checkpoint holds each tensor.
+import { readFile, stat } from 'node:fs/promises';
+import { SafeInferError } from '@safeinfer/backend';
+
+/** Tensor name to shard file name, both as the index states them. */
+export type WeightMap = ReadonlyMap<string, string>;
+
+/** About 1e6 entries of 64 bytes; the largest open checkpoints have 1e5. */
+const maxIndexBytes = 64 * 1024 * 1024;
+/** Every shard stays open while the checkpoint is; the usual limit of a process is 1,024 files. */
+const maxShards = 512;
+
+function badIndex(path: string, reason: string): SafeInferError {
+  return new SafeInferError(`${path}: not a valid shard index: ${reason}`, {
+    code: 'BAD_FILE',
+    hint: 'download the index again; it must be {"weight_map": {"<tensor>": "<file in the same folder>"}}',
+  });
+}
+
+/**
+ * Reads a shard index. A shard must be a plain `.safetensors` file name: anything that could leave
+ * the folder (separators, `..`, a drive, a NUL) is refused.
+ */
+export async function readShardIndex(path: string): Promise<WeightMap> {
+  const { size } = await stat(path);
+  if (size > maxIndexBytes) throw badIndex(path, `${size} bytes, more than ${maxIndexBytes}`);
+  const text = await readFile(path, 'utf8');
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch (cause) {
+    throw badIndex(path, cause instanceof Error ? cause.message : 'not JSON');
+  }
+  const weights = isObject(index) ? index['weight_map'] : undefined;
+  if (!isObject(weights)) throw badIndex(path, "no object 'weight_map'");
+  // Object.entries: JSON.parse makes `__proto__` an own property, so no name is special here.
+  const map = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(weights)) {
+    if (typeof file !== 'string') throw badIndex(path, `'${tensor}' maps to no file name`);
+    if (!isPlainFileName(file)) {
+      throw badIndex(path, `shard ${JSON.stringify(file)} is not a plain .safetensors file name`);
+    }
+    map.set(tensor, file);
+  }
+  if (map.size === 0) throw badIndex(path, "'weight_map' is empty");
+  const shards = new Set(map.values()).size;
+  if (shards > maxShards) throw badIndex(path, `${shards} shards, more than ${maxShards}`);
+  return map;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isPlainFileName(name: string): boolean {
+  return name.length <= 255 && /^[^/\\:\p{Cc}]+\.safetensors$/u.test(name) && !name.startsWith('.');
+}
