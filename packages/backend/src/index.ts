@@ -1,7 +1,22 @@
 // Public API of @safeinfer/backend.
+export { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
+export type { Started, StartOptions } from './detect/candidate.ts';
+export { einsum } from './einsum.ts';
+export { guardedWhere } from './gradients/guarded-where.ts';
+export { stopGradient } from './gradients/stop-gradient.ts';
+export { repairCpuKernels } from './kernels/cpu-kernels.ts';
+export { keepOnly, TensorScope, tensorsIn, withTensors } from './memory-scope.ts';
+export { prepareTfjs } from './prepare-tfjs.ts';
+export { assertFinite, readTensor } from './read-tensor.ts';
 export {
   type ErrorCode,
   SafeInferError,
   type SafeInferErrorOptions,
   throwIfAborted,
 } from './safe-infer-error.ts';
+export {
+  type BackendReport,
+  type NotTaken,
+  type UseBackendOptions,
+  useBackend,
+} from './use-backend.ts';

@@ -1,0 +1,30 @@
+// What every backend candidate answers: a started backend, or why it cannot start and what would help.
+
+/** Thrown inside a candidate's `start` when the backend is not usable here. */
+export class BackendRefusal extends Error {
+  readonly remedy: string;
+
+  constructor(reason: string, remedy: string, cause?: unknown) {
+    super(reason, cause === undefined ? undefined : { cause });
+    this.name = 'BackendRefusal';
+    this.remedy = remedy;
+  }
+}
+
+/** What a candidate may be told. */
+export interface StartOptions {
+  /** Worker threads of native code; the backend's own default when absent. */
+  readonly threads?: number | undefined;
+}
+
+/** What a started backend says about itself. */
+export interface Started {
+  readonly versions: Readonly<Record<string, string>>;
+  /** Threads its kernels use; 1 for code that has none. */
+  readonly threads: number;
+}
+
+/** One backend: `start` loads and registers it with tfjs, and throws `BackendRefusal` when it cannot. */
+export interface Candidate {
+  readonly start: (options: StartOptions) => Promise<Started>;
+}

@@ -1,0 +1,74 @@
+// TensorFlow's C library through tfjs-node, on the CPU or on a GPU that it lists.
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { BackendRefusal, type Candidate, type Started, type StartOptions } from './candidate.ts';
+import { importOptional, resolveOptional } from './import-optional.ts';
+import { repairNodeUtil } from './repair-node-util.ts';
+
+const CPU_PACKAGE = '@tensorflow/tfjs-node';
+const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
+
+export const tfjsNode: Candidate = { start: (options) => start(CPU_PACKAGE, options) };
+
+export const tfjsNodeGpu: Candidate = {
+  async start(options): Promise<Started> {
+    const started = await start(GPU_PACKAGE, options);
+    const backend = tf.findBackend('tensorflow') as { readonly isUsingGpuDevice?: boolean } | null;
+    if (backend?.isUsingGpuDevice !== true) {
+      throw new BackendRefusal(
+        'TensorFlow lists no GPU',
+        'check CUDA_VISIBLE_DEVICES and the CUDA libraries that this TensorFlow needs',
+      );
+    }
+    return started;
+  },
+};
+
+async function start(name: string, options: StartOptions): Promise<Started> {
+  checkAddon(name);
+  repairNodeUtil();
+  // TensorFlow reads these once, while its library loads.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  if (options.threads !== undefined) {
+    process.env['TF_NUM_INTRAOP_THREADS'] ??= String(options.threads);
+  }
+  // Loading the package makes itself the active backend; the choice is ours to make.
+  const before = tf.engine().backendName;
+  const module = (await importOptional(name, remedy(name))) as {
+    readonly version?: Readonly<Record<string, string>>;
+  };
+  if (before) await tf.setBackend(before);
+  const backend = tf.findBackend('tensorflow') as {
+    readonly binding?: { readonly TF_Version?: string };
+  } | null;
+  return {
+    versions: {
+      [name]: module.version?.['tfjs-node'] ?? 'unknown',
+      tensorflow: backend?.binding?.TF_Version ?? 'unknown',
+    },
+    threads: Number(process.env['TF_NUM_INTRAOP_THREADS']) || availableParallelism(),
+  };
+}
+
+/** Importing a tfjs-node without its addon throws too, but only after it has registered its kernels. */
+function checkAddon(name: string): void {
+  const entry = resolveOptional(name);
+  if (entry === undefined)
+    throw new BackendRefusal(`the package ${name} is not installed`, remedy(name));
+  const addon = join(dirname(entry), '..', 'lib', 'napi-v8', 'tfjs_binding.node');
+  if (!existsSync(addon)) {
+    throw new BackendRefusal(
+      `${name} is installed, but its native addon is not built`,
+      remedy(name),
+    );
+  }
+}
+
+function remedy(name: string): string {
+  return (
+    `npm install ${name} (its install step downloads TensorFlow's library; where that is blocked, ` +
+    'build the addon against the tensorflow-cpu Python wheel, as tools/native-tf of this project does)'
+  );
+}

@@ -1,0 +1,14 @@
+// WebAssembly with SIMD: one thread, up to 4 GB, wherever JavaScript runs.
+import { registerWasmKernels } from '../kernels/wasm-kernels.ts';
+import { BackendRefusal, type Candidate, type Started } from './candidate.ts';
+
+export const wasm: Candidate = {
+  async start(): Promise<Started> {
+    if (!('WebAssembly' in globalThis)) {
+      throw new BackendRefusal('this runtime has no WebAssembly', 'use the cpu backend');
+    }
+    const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
+    registerWasmKernels();
+    return { versions: { '@tensorflow/tfjs-backend-wasm': version_wasm }, threads: 1 };
+  },
+};

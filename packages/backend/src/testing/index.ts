@@ -1,0 +1,3 @@
+// Public API of @safeinfer/backend/testing.
+export { availableBackends } from './available-backends.ts';
+export { describeOnBackends } from './describe-on-backends.ts';

@@ -1,0 +1,116 @@
+// Choice of a tfjs backend: the best that works here, and why each better one was not taken.
+import * as tf from '@tensorflow/tfjs-core';
+import { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
+import { BackendRefusal, type Candidate, type Started } from './detect/candidate.ts';
+import { cpu } from './detect/cpu.ts';
+import { ort } from './detect/ort.ts';
+import { tfjsNode, tfjsNodeGpu } from './detect/tfjs-node.ts';
+import { wasm } from './detect/wasm.ts';
+import { webgpu } from './detect/webgpu.ts';
+import { prepareTfjs } from './prepare-tfjs.ts';
+import { SafeInferError, throwIfAborted } from './safe-infer-error.ts';
+
+export interface UseBackendOptions {
+  /** A backend, or `auto` (the default): the first of `BACKEND_ORDER` that works. */
+  readonly name?: BackendName | 'auto';
+  /** Threads of native kernels; the backend's own default when absent. */
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Why a backend was not taken, and what would change that. */
+export interface NotTaken {
+  readonly name: BackendName;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export interface BackendReport {
+  readonly name: BackendName;
+  /** What `tf.getBackend()` answers. */
+  readonly tfBackend: string;
+  /** One entry for each better backend, best first; empty for a backend asked for by name. */
+  readonly reasons: readonly NotTaken[];
+  readonly versions: Readonly<Record<string, string>>;
+  readonly threads: number;
+}
+
+const CANDIDATES: Readonly<Record<BackendName, Candidate>> = {
+  'tfjs-node-gpu': tfjsNodeGpu,
+  webgpu,
+  ort,
+  'tfjs-node': tfjsNode,
+  wasm,
+  cpu,
+};
+
+/**
+ * Starts a backend and makes it tfjs's active one. Calling it again switches.
+ *
+ * @throws SafeInferError BACKEND_UNAVAILABLE when a named backend cannot start (with its remedy as the
+ *   hint), BAD_ARGUMENT for a name or thread count that means nothing, ABORTED.
+ */
+export async function useBackend(options: UseBackendOptions = {}): Promise<BackendReport> {
+  const { name = 'auto', threads, signal } = options;
+  check(name, threads);
+  throwIfAborted(signal);
+  await prepareTfjs();
+  const reasons: NotTaken[] = [];
+  for (const candidate of name === 'auto' ? BACKEND_ORDER : [name]) {
+    throwIfAborted(signal);
+    try {
+      const started = await start(candidate, threads);
+      return {
+        name: candidate,
+        tfBackend: TF_BACKEND[candidate],
+        reasons,
+        versions: { '@tensorflow/tfjs-core': tf.version_core, ...started.versions },
+        threads: started.threads,
+      };
+    } catch (error) {
+      const refusal = asRefusal(candidate, error);
+      if (name !== 'auto') {
+        throw new SafeInferError(`backend ${candidate} cannot start: ${refusal.message}`, {
+          code: 'BACKEND_UNAVAILABLE',
+          hint: refusal.remedy,
+          cause: error,
+        });
+      }
+      reasons.push({ name: candidate, reason: refusal.message, remedy: refusal.remedy });
+    }
+  }
+  throw new SafeInferError('no backend starts here', {
+    code: 'BACKEND_UNAVAILABLE',
+    hint: reasons.map((entry) => `${entry.name}: ${entry.reason}`).join('; '),
+  });
+}
+
+async function start(name: BackendName, threads: number | undefined): Promise<Started> {
+  const started = await CANDIDATES[name].start({ threads });
+  if (!(await tf.setBackend(TF_BACKEND[name]))) {
+    throw new BackendRefusal('tfjs could not initialise it', 'look at the warning above');
+  }
+  await tf.ready();
+  return started;
+}
+
+function asRefusal(name: BackendName, error: unknown): BackendRefusal {
+  if (error instanceof BackendRefusal) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new BackendRefusal(`${name} failed while starting: ${reason}`, 'report this', error);
+}
+
+function check(name: string, threads: number | undefined): void {
+  if (name !== 'auto' && !Object.hasOwn(CANDIDATES, name)) {
+    throw new SafeInferError(`there is no backend '${name}'`, {
+      code: 'BAD_ARGUMENT',
+      hint: `use one of auto, ${BACKEND_ORDER.join(', ')}`,
+    });
+  }
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
+    throw new SafeInferError(`threads is ${threads}`, {
+      code: 'BAD_ARGUMENT',
+      hint: 'give a whole number from 1 to 1024, or leave it out',
+    });
+  }
+}
