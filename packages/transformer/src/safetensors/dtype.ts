@@ -4,31 +4,32 @@ import { SafeInferError } from '@safeinfer/backend';
 /**
  * Bits per element of every dtype that the format names (safetensors `Dtype`).
  * Widths below 8 pack several elements in a byte; they are sized here so that a file holding them
- * can be opened, but reading such a tensor is refused by name.
+ * can be opened, but reading such a tensor is refused by name. The order is the one in which the
+ * reference library lays tensors out, last first.
  */
 export const dtypeBits = {
   BOOL: 8,
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
   U8: 8,
   I8: 8,
-  U16: 16,
-  I16: 16,
-  U32: 32,
-  I32: 32,
-  U64: 64,
-  I64: 64,
-  F16: 16,
-  BF16: 16,
-  F32: 32,
-  F64: 64,
-  C64: 64,
-  F8_E4M3: 8,
   F8_E5M2: 8,
+  F8_E4M3: 8,
   F8_E8M0: 8,
   F8_E4M3FNUZ: 8,
   F8_E5M2FNUZ: 8,
-  F6_E2M3: 6,
-  F6_E3M2: 6,
-  F4: 4,
+  I16: 16,
+  U16: 16,
+  F16: 16,
+  BF16: 16,
+  I32: 32,
+  U32: 32,
+  F32: 32,
+  C64: 64,
+  F64: 64,
+  I64: 64,
+  U64: 64,
 } as const;
 
 /** A dtype name as it stands in a safetensors header. */
