@@ -2,7 +2,7 @@
 
 Sizes are chosen so that a family stays near 200 KB while every gotcha still shows: two or more
 key/value heads with two or more query heads each (tiled against repeated GQA differ), d_ff != d_model,
-a head_dim that is not d_model / heads where the family allows it, and a window of 8 against prompts of 26.
+a head_dim that is not d_model / heads where the family allows it, and a window of 8 against prompts of 22.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import transformers as hf
 
 VOCAB = 96
 WINDOW = 8
+# The library defaults (1e-6 and 1e-5) move logits by less than the tolerance in these families when a port
+# hard-codes the wrong one; a larger value makes that bug visible.
+VISIBLE_RMS_EPS = 3e-5
+VISIBLE_LAYER_NORM_EPS = 1e-4
 IDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 
@@ -152,6 +156,8 @@ class Family:
     config: dict[str, Any]
     layout: Layout
     gemma_norms: bool = False
+    # Tied heads multiply by the embedding: at std 1 their logits would reach 20 and the fp32 noise 4e-5.
+    embedding_std: float = 1.0
     # Frequencies depend on the longest position of the whole batch (dynamic NTK, longrope), so rows
     # of a batch do not equal the rows alone in Hugging Face: such fixtures record single prompts only.
     length_dependent_rope: bool = False
@@ -254,6 +260,7 @@ FAMILIES: tuple[Family, ...] = (
         # Wavelengths 6.3, 167, 4443, 1.2e5 against bounds 64 and 256: kept, interpolated and divided all occur.
         llama_config(
             num_hidden_layers=3,
+            intermediate_size=48,
             max_position_embeddings=2048,
             rms_norm_eps=1e-5,
             rope_parameters={
@@ -282,11 +289,13 @@ FAMILIES: tuple[Family, ...] = (
         hf.LlamaConfig,
         llama_config(
             num_hidden_layers=3,
+            intermediate_size=48,
             rms_norm_eps=1e-5,
             tie_word_embeddings=True,
             rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
         ),
         LLAMA,
+        embedding_std=0.3,
         legacy={"rope_theta": 100000.0, "rope_scaling": None},
     ),
     Family(
@@ -294,6 +303,7 @@ FAMILIES: tuple[Family, ...] = (
         hf.MistralConfig,
         llama_config(
             num_hidden_layers=3,
+            intermediate_size=48,
             head_dim=12,
             sliding_window=WINDOW,
             rms_norm_eps=1e-5,
@@ -305,7 +315,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "qwen2",
         hf.Qwen2Config,
-        llama_config(num_hidden_layers=3, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}),
+        llama_config(num_hidden_layers=3, intermediate_size=48, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}),
         LLAMA,
         legacy={"rope_theta": 1000000.0},
         variants=(
@@ -315,6 +325,7 @@ FAMILIES: tuple[Family, ...] = (
                 hf.Qwen2Config,
                 llama_config(
                     num_hidden_layers=3,
+                    intermediate_size=48,
                     use_sliding_window=False,
                     sliding_window=WINDOW,
                     max_window_layers=1,
@@ -329,6 +340,7 @@ FAMILIES: tuple[Family, ...] = (
         hf.Qwen2Config,
         llama_config(
             num_hidden_layers=3,
+            intermediate_size=48,
             tie_word_embeddings=True,
             use_sliding_window=True,
             sliding_window=WINDOW,
@@ -336,6 +348,7 @@ FAMILIES: tuple[Family, ...] = (
             rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
         ),
         LLAMA,
+        embedding_std=0.3,
         legacy={"rope_theta": 1000000.0, "layer_types": None},
     ),
     Family(
@@ -343,6 +356,7 @@ FAMILIES: tuple[Family, ...] = (
         hf.Qwen3Config,
         llama_config(
             num_hidden_layers=3,
+            intermediate_size=48,
             head_dim=16,
             rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
         ),
@@ -353,20 +367,25 @@ FAMILIES: tuple[Family, ...] = (
         "gemma",
         hf.GemmaConfig,
         llama_config(
+            rms_norm_eps=VISIBLE_RMS_EPS,
             num_hidden_layers=3,
+            intermediate_size=48,
             head_dim=16,
             num_key_value_heads=1,
             rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
         ),
         LLAMA,
         gemma_norms=True,
+        embedding_std=0.3,
         legacy={"rope_theta": 10000.0, "hidden_act": "gelu"},
     ),
     Family(
         "gemma2",
         hf.Gemma2Config,
         llama_config(
+            rms_norm_eps=VISIBLE_RMS_EPS,
             num_hidden_layers=4,
+            intermediate_size=48,
             head_dim=12,
             query_pre_attn_scalar=24,
             sliding_window=WINDOW,
@@ -376,14 +395,16 @@ FAMILIES: tuple[Family, ...] = (
         ),
         SANDWICH,
         gemma_norms=True,
+        embedding_std=0.3,
         legacy={"rope_theta": 10000.0, "layer_types": None},
     ),
     Family(
         "gemma3",
         hf.Gemma3TextConfig,
         llama_config(
+            rms_norm_eps=VISIBLE_RMS_EPS,
             num_hidden_layers=7,
-            intermediate_size=48,
+            intermediate_size=40,
             head_dim=12,
             query_pre_attn_scalar=20,
             sliding_window=WINDOW,
@@ -394,6 +415,7 @@ FAMILIES: tuple[Family, ...] = (
         ),
         SANDWICH,
         gemma_norms=True,
+        embedding_std=0.3,
         legacy={
             "rope_theta": 1000000.0,
             "rope_local_base_freq": 10000.0,
@@ -407,11 +429,12 @@ FAMILIES: tuple[Family, ...] = (
         hf.GPTNeoXConfig,
         {
             "vocab_size": VOCAB,
-            "hidden_size": 48,
-            "intermediate_size": 96,
+            "hidden_size": 32,
+            "intermediate_size": 48,
             "num_hidden_layers": 3,
-            "num_attention_heads": 3,
+            "num_attention_heads": 2,
             "max_position_embeddings": 64,
+            "layer_norm_eps": VISIBLE_LAYER_NORM_EPS,
             "use_parallel_residual": True,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
             **IDS,
@@ -424,11 +447,12 @@ FAMILIES: tuple[Family, ...] = (
         hf.GPTNeoXConfig,
         {
             "vocab_size": VOCAB,
-            "hidden_size": 48,
-            "intermediate_size": 64,
+            "hidden_size": 32,
+            "intermediate_size": 48,
             "num_hidden_layers": 2,
-            "num_attention_heads": 3,
+            "num_attention_heads": 2,
             "max_position_embeddings": 64,
+            "layer_norm_eps": VISIBLE_LAYER_NORM_EPS,
             "use_parallel_residual": False,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
             **IDS,
@@ -442,10 +466,11 @@ FAMILIES: tuple[Family, ...] = (
         {
             "vocab_size": VOCAB,
             "n_positions": 64,
-            "n_embd": 48,
-            "n_inner": 96,
+            "n_embd": 32,
+            "n_inner": 48,
             "n_layer": 3,
-            "n_head": 3,
+            "n_head": 2,
+            "layer_norm_epsilon": VISIBLE_LAYER_NORM_EPS,
             "rotary_dim": 8,
             "tie_word_embeddings": False,
             **IDS,
@@ -456,11 +481,12 @@ FAMILIES: tuple[Family, ...] = (
         "phi",
         hf.PhiConfig,
         {
+            "layer_norm_eps": VISIBLE_LAYER_NORM_EPS,
             "vocab_size": VOCAB,
-            "hidden_size": 48,
-            "intermediate_size": 96,
+            "hidden_size": 32,
+            "intermediate_size": 48,
             "num_hidden_layers": 3,
-            "num_attention_heads": 3,
+            "num_attention_heads": 2,
             "max_position_embeddings": 64,
             # 16 * 0.4 = 6.4: the rotary width is its integer part, 6.
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.4},
@@ -473,6 +499,7 @@ FAMILIES: tuple[Family, ...] = (
         "phi-qk-layernorm",
         hf.PhiConfig,
         {
+            "layer_norm_eps": VISIBLE_LAYER_NORM_EPS,
             "vocab_size": VOCAB,
             "hidden_size": 32,
             "intermediate_size": 64,
@@ -492,6 +519,7 @@ FAMILIES: tuple[Family, ...] = (
         hf.Phi3Config,
         llama_config(
             num_hidden_layers=3,
+            intermediate_size=48,
             sliding_window=WINDOW,
             rms_norm_eps=1e-5,
             original_max_position_embeddings=64,
@@ -505,6 +533,7 @@ FAMILIES: tuple[Family, ...] = (
                 hf.Phi3Config,
                 llama_config(
                     num_hidden_layers=3,
+                    intermediate_size=48,
                     rms_norm_eps=1e-5,
                     original_max_position_embeddings=16,
                     rope_parameters={
@@ -535,7 +564,8 @@ FAMILIES: tuple[Family, ...] = (
         hf.Olmo2Config,
         llama_config(
             num_hidden_layers=3,
-            rms_norm_eps=1e-6,
+            intermediate_size=48,
+            rms_norm_eps=VISIBLE_RMS_EPS,
             rope_parameters={"rope_type": "default", "rope_theta": 500000.0},
         ),
         OLMO2,

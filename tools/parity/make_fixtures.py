@@ -1,6 +1,6 @@
 """Writes packages/transformer/fixtures: tiny checkpoints as Hugging Face saves them, with golden outputs.
 
-Usage: python make_fixtures.py [family ...]      (no argument: all of them)
+Usage: python make_fixtures.py [family ... | storage]      (no argument: all of them)
 """
 
 from __future__ import annotations
@@ -9,23 +9,29 @@ import copy
 import json
 import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, Callable
 
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import controls
 import record
-from families import BY_NAME, FAMILIES, Family
+from families import BY_NAME, Family
 from precision import logits64
 from weights import bare, build, seed_of
 
 ROOT = Path(__file__).resolve().parents[2] / "packages" / "transformer" / "fixtures"
-LENGTHS = {"p7": 7, "p15": 15, "p19": 19, "long": 26}
+LENGTHS = {"p7": 7, "p11": 11, "p15": 15, "long": 22}
+STORAGE: dict[str, dict[str, Any]] = {
+    "llama-sharded": {"max_shard_size": "64KB"},
+    "llama-bf16": {"dtype": torch.bfloat16},
+    "llama-f16": {"dtype": torch.float16},
+}
 LEAST_MARGIN = 2e-3  # a greedy step closer than this could flip within the tolerance of a port
 
 warnings.filterwarnings("ignore")
@@ -178,15 +184,17 @@ def legacy_config(family: Family, config_path: Path) -> dict[str, Any] | None:
     return config
 
 
+def load_under(config: dict[str, Any], weights: Path) -> PreTrainedModel:
+    """The library's own loader on a folder that holds this config beside these weights."""
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "config.json").write_text(json.dumps(config))
+        (Path(scratch) / "model.safetensors").symlink_to(weights)
+        return load(Path(scratch))
+
+
 def check_legacy(folder: Path, config: dict[str, Any], ids: list[int], want: torch.Tensor) -> None:
-    data = copy.deepcopy(config)  # the config class adds keys to nested dictionaries that it is given
-    parsed = AutoConfig.for_model(data.pop("model_type"), **data)
-    model = bare(parsed)
-    state = load_file(folder / "model.safetensors")
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    assert not unexpected and all("lm_head" in m for m in missing), (missing, unexpected)
-    model.tie_weights()
-    assert torch.equal(record.logits_of(model, ids), want), f"{folder.name}: legacy config differs"
+    got = record.logits_of(load_under(config, folder / "model.safetensors"), ids)
+    assert torch.equal(got, want), f"{folder.name}: legacy config differs"
 
 
 def write_family(family: Family) -> None:
@@ -211,21 +219,17 @@ def write_family(family: Family) -> None:
 
 def write_variant(folder: Path, variant: Family) -> None:
     """Another config over the same model.safetensors; the files carry the variant's name."""
-    state = load_file(folder / "model.safetensors")
+    shell = bare(variant.config_class(**variant.config))
+    # As save_pretrained does: the config learns the architecture's class name when it is written.
+    shell.config.architectures = [type(shell).__name__]
+    shell.config.dtype = "float32"
+    scratch = folder / f"config.{variant.name}.json"
+    scratch.write_text(shell.config.to_json_string())
+    config = json.loads(scratch.read_text())
 
     def fresh() -> PreTrainedModel:
-        model = bare(variant.config_class(**variant.config))
-        missing, unexpected = model.load_state_dict(state, strict=False)
-        assert not unexpected and all("lm_head" in m for m in missing)
-        model.tie_weights()
-        return model
+        return load_under(config, folder / "model.safetensors")
 
-    scratch = folder / f"config.{variant.name}.json"
-    model = fresh()
-    # What save_pretrained writes: the config learns the architecture's class name there.
-    model.config.architectures = [type(model).__name__]
-    model.config.dtype = "float32"
-    scratch.write_text(model.config.to_json_string())
     info, tensors = golden(variant, fresh, full=False)
     info["weights"] = "model.safetensors"
     save_tensors(folder / f"golden.{variant.name}.safetensors", tensors)
@@ -235,6 +239,33 @@ def write_variant(folder: Path, variant: Family) -> None:
         check_legacy(folder, old, info["prompts"]["long"], tensors["logits/long"])
         write_json(folder / f"config.{variant.name}.legacy.json", old)
     report(folder, info)
+
+
+def write_storage_variants() -> None:
+    """The llama weights as shards and in 16 bits; the golden is the library in float32 on those very files."""
+    source = ROOT / "llama"
+    prompts = json.loads((source / "golden.json").read_text())["prompts"]
+    for name, options in STORAGE.items():
+        folder = ROOT / name
+        shutil.rmtree(folder, ignore_errors=True)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=options.get("dtype", torch.float32))
+        model.save_pretrained(folder, max_shard_size=options.get("max_shard_size", "5GB"))
+        (folder / "generation_config.json").unlink(missing_ok=True)
+        for file in folder.iterdir():
+            file.chmod(0o644)
+        back = load(folder)
+        save_tensors(folder / "golden.safetensors", {f"logits/{k}": record.logits_of(back, p) for k, p in prompts.items()})
+        plain = record.logits_of(load(source), prompts["long"])
+        write_json(
+            folder / "golden.json",
+            {
+                "family": "llama",
+                "versions": versions(),
+                "prompts": prompts,
+                "max_abs_vs_fp32_weights": float((record.logits_of(back, prompts["long"]) - plain).abs().max()),
+            },
+        )
+        print(name, sorted((f.name, f.stat().st_size) for f in folder.iterdir()), flush=True)
 
 
 def report(folder: Path, info: dict[str, Any]) -> None:
@@ -251,6 +282,9 @@ def report(folder: Path, info: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    wanted = [BY_NAME[n] for n in sys.argv[1:]] or list(FAMILIES)
-    for entry in wanted:
-        write_family(entry)
+    wanted = sys.argv[1:] or [*BY_NAME, "storage"]
+    for key in wanted:
+        if key == "storage":
+            write_storage_variants()
+        else:
+            write_family(BY_NAME[key])

@@ -86,8 +86,9 @@ class Recorder:
 
     def attach(self) -> None:
         lay, model, heads = self.layout, self.model, heads_of(self.model)
-        self.output(submodule(model, lay.embed), self.named("hook_embed"))
         if lay.pos_embed:
+            # Elsewhere the embedding is block 0's input.
+            self.output(submodule(model, lay.embed), self.named("hook_embed"))
             self.output(submodule(model, lay.pos_embed), self.named("hook_pos_embed"))
         blocks = submodule(model, lay.blocks)
         for i, block in enumerate(blocks):
@@ -96,14 +97,11 @@ class Recorder:
                 self.input(block, self.named(f"{at}.hook_resid_pre"))
             self.output(block, self.named(f"{at}.hook_resid_post"))
             attn, mlp = submodule(block, lay.attn), submodule(block, lay.mlp)
-            self.input(
-                submodule(block, lay.o_proj),
-                lambda t, at=at: self.out.__setitem__(f"{at}.attn.hook_z", t.reshape(-1, heads.count, heads.dim)),
-            )
             if lay.attn_post_norm:
-                self.output(attn, self.named(f"{at}.attn.hook_out"))
+                if i == self.deep:
+                    self.output(attn, self.named(f"{at}.attn.hook_out"))
+                    self.output(mlp, self.named(f"{at}.mlp.hook_out"))
                 self.output(submodule(block, lay.attn_post_norm), self.named(f"{at}.hook_attn_out"))
-                self.output(mlp, self.named(f"{at}.mlp.hook_out"))
                 self.output(submodule(block, lay.mlp_post_norm), self.named(f"{at}.hook_mlp_out"))
             else:
                 self.output(attn, self.named(f"{at}.hook_attn_out"))
@@ -128,6 +126,10 @@ class Recorder:
 
         for path in lay.qkv:
             self.output(submodule(block, path), collect)
+        self.input(
+            submodule(block, lay.o_proj),
+            lambda t: self.out.__setitem__(f"{at}.attn.hook_z", t.reshape(-1, heads.count, heads.dim)),
+        )
         self.input(submodule(block, lay.mlp_out), self.named(f"{at}.mlp.hook_post"))
         if lay.mlp_in:
             self.output(submodule(block, lay.mlp_in), self.named(f"{at}.mlp.hook_pre"))
@@ -240,9 +242,6 @@ def gradients(model: PreTrainedModel, layout: Layout, ids: list[int], a: int, b:
         ),
         submodule(blocks[layer], layout.o_proj).register_forward_pre_hook(
             lambda _m, args: keep(f"blocks.{layer}.attn.hook_z", args[0])
-        ),
-        submodule(blocks[layer], layout.mlp_out).register_forward_pre_hook(
-            lambda _m, args: keep(f"blocks.{layer}.mlp.hook_post", args[0])
         ),
     ]
     try:

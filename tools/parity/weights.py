@@ -20,7 +20,7 @@ def seed_of(name: str) -> int:
 
 
 def fill(model: PreTrainedModel, family: Family, seed: int) -> None:
-    """Matrices N(0, (1.5/sqrt(fan_in))^2), gains 1 +- 0.2 (Gemma 0 +- 0.2), biases +- 0.1, embeddings N(0, 1) (Gemma 0.3)."""
+    """Matrices N(0, (1.5/sqrt(fan_in))^2), gains 1 +- 0.2 (Gemma 0 +- 0.2), biases +- 0.1, embeddings N(0, embedding_std^2)."""
     gen = torch.Generator().manual_seed(seed)
     tables = [model.get_input_embeddings().weight]
     conv1d = {id(m.weight) for m in model.modules() if type(m).__name__ == "Conv1D"}
@@ -32,7 +32,7 @@ def fill(model: PreTrainedModel, family: Family, seed: int) -> None:
             if id(p) in norms:
                 p.copy_((0.0 if family.gemma_norms else 1.0) + 0.2 * noise)
             elif id(p) in is_table:
-                p.copy_(noise * (0.3 if family.gemma_norms else 1.0))
+                p.copy_(noise * family.embedding_std)
             elif p.ndim == 1:
                 p.copy_(0.1 * noise)
             else:
