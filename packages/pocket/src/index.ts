@@ -1,2 +1,23 @@
 // Public API of @safeinfer/pocket.
-export {};
+export type {
+  AdapterPair,
+  AttackItem,
+  BorderlineItem,
+  ChatMessage,
+  DemonstrationItem,
+  FactQuestionItem,
+  HarmfulItem,
+  HowToItem,
+  PocketData,
+  PocketFact,
+  PocketSplit,
+  PocketStyle,
+  SystemPromptItem,
+} from './items.ts';
+export {
+  loadPocketSplit,
+  parsePocketRows,
+  pocketDemonstrations,
+  pocketFacts,
+} from './load-pocket-split.ts';
+export { type PocketPaths, pocketPaths } from './pocket-paths.ts';

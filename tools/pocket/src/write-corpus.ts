@@ -1,0 +1,35 @@
+// Writes training documents: `tsx src/write-corpus.ts <outDir> <seed> <documents>`; format in tools/pocket/README.md.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { createEncoder } from './encode-document.ts';
+import { SPLIT_SEED } from './export-splits.ts';
+import { createSource, sampleDocument } from './sample-document.ts';
+
+const [outDir, countText] = process.argv.slice(2);
+const documents = Number(countText);
+if (outDir === undefined || !Number.isInteger(documents) || documents < 1) {
+  console.error('usage: tsx src/write-corpus.ts <outDir> <documents>');
+  process.exit(2);
+}
+const model = new URL('../../../packages/pocket/model/', import.meta.url);
+const read = (name: string): object =>
+  JSON.parse(readFileSync(fileURLToPath(new URL(name, model)), 'utf8')) as object;
+const encode = createEncoder(new Tokenizer(read('tokenizer.json'), read('tokenizer_config.json')));
+const source = createSource(SPLIT_SEED);
+const ids: number[] = [];
+const flags: number[] = [];
+const offsets: number[] = [0];
+for (let i = 0; i < documents; i += 1) {
+  const encoded = encode(sampleDocument(source, i));
+  for (const id of encoded.ids) ids.push(id);
+  for (const flag of encoded.flags) flags.push(flag);
+  offsets.push(ids.length);
+}
+mkdirSync(outDir, { recursive: true });
+writeFileSync(`${outDir}/tokens.u16`, Uint16Array.from(ids));
+writeFileSync(`${outDir}/flags.u8`, Uint8Array.from(flags));
+writeFileSync(`${outDir}/offsets.u32`, Uint32Array.from(offsets));
+const info = { seed: SPLIT_SEED, documents, tokens: ids.length };
+writeFileSync(`${outDir}/corpus.json`, `${JSON.stringify(info)}\n`);
+console.log(JSON.stringify(info));
