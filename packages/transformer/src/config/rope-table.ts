@@ -106,7 +106,7 @@ function dynamic(
   const stretch = f32(
     f32(f32(f32(factor) * sequenceLength) / originalMaxPositions) - f32(factor - 1),
   );
-  const base = f32(f32(theta) * f32(stretch ** f32(dim / (dim - 2))));
+  const base = f32(f32(theta) * f32(stretch ** (dim / (dim - 2))));
   return periods(base, dim).map((period) => f32(1 / period));
 }
 
