@@ -99,8 +99,8 @@ class Recorder:
             attn, mlp = submodule(block, lay.attn), submodule(block, lay.mlp)
             if lay.attn_post_norm:
                 if i == self.deep:
-                    self.output(attn, self.named(f"{at}.attn.hook_out"))
-                    self.output(mlp, self.named(f"{at}.mlp.hook_out"))
+                    self.output(attn, self.named(f"{at}.hook_attn_out_raw"))
+                    self.output(mlp, self.named(f"{at}.hook_mlp_out_raw"))
                 self.output(submodule(block, lay.attn_post_norm), self.named(f"{at}.hook_attn_out"))
                 self.output(submodule(block, lay.mlp_post_norm), self.named(f"{at}.hook_mlp_out"))
             else:
