@@ -1,2 +1,85 @@
 // Public API of @safeinfer/harmeval.
-export {};
+export { bundledCategories, bundledHarmful, bundledHarmless } from './bundled/bundled-specs.ts';
+export { loadBundledHarmful, loadBundledHarmless } from './bundled/load-bundled.ts';
+export { canonicalJson, contentHash, deriveSeed } from './canonical-hash.ts';
+export { type Dataset, loadDataset, withItems } from './datasets/dataset.ts';
+export {
+  type DatasetOrigin,
+  type DatasetSource,
+  type DatasetSpec,
+  type Edition,
+  type Licence,
+  type SourceFile,
+  type SplitRule,
+  testOnly,
+} from './datasets/dataset-spec.ts';
+export { type Item, type ItemLabel, itemId, type RawItem } from './datasets/item.ts';
+export { loadDatasetFromFile } from './datasets/load-dataset-file.ts';
+export type { DatasetFiles, LoadReport, ReadSourceOptions } from './datasets/read-source.ts';
+export { cellText, type SourceFormat, type SourceRow } from './datasets/row.ts';
+export { type SampleOptions, sampleDataset } from './datasets/sample.ts';
+export { type SplitPart, selectPart, splitPart } from './datasets/split.ts';
+export {
+  type ChatMessage,
+  defineGenerate,
+  type FinishReason,
+  type Generate,
+  type GenerateOptions,
+  type GenerateRequest,
+  type GenerateResult,
+  type Prompt,
+  type Sampling,
+  type Usage,
+} from './generate.ts';
+export { type FailureClass, GenerateFailure } from './generate-failure.ts';
+export { type FaultLocation, HarmEvalError, type HarmEvalErrorCode } from './harm-eval-error.ts';
+export type { Judge, JudgeRequest } from './judges/judge.ts';
+export { matchesRefusal, refusalJudge } from './judges/refusal-judge.ts';
+export { type RefusalList, refusalLists } from './judges/refusal-lists.ts';
+export {
+  attackSucceeded,
+  isRefusal,
+  type JudgeIdentity,
+  type Verdict,
+  type VerdictLabel,
+  type VerdictStatus,
+} from './judges/verdict.ts';
+export { defaultRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+export type { Attacker, AttackState } from './runner/attacker.ts';
+export { type EvaluateOptions, evaluate } from './runner/evaluate.ts';
+export { type Measure, type Outcome, outcomesOf } from './runner/outcome.ts';
+export { type Rate, rateOf } from './runner/rate.ts';
+export type {
+  DoneRecord,
+  EvalRecord,
+  PlanRecord,
+  TrialRecord,
+  TrialResponse,
+} from './runner/records.ts';
+export {
+  type CategoryRate,
+  collectSummary,
+  type JudgeSummary,
+  type Summary,
+  type SummaryCollector,
+  summariseOutcomes,
+} from './runner/summary.ts';
+export type { TextQuality } from './runner/text-quality.ts';
+export type { Estimate, Interval } from './statistics/interval.ts';
+export { oneSidedBound, wilson } from './statistics/wilson.ts';
+export {
+  instructionCentricCodeStyle,
+  instructionCentricCotStyle,
+  instructionCentricStyle,
+  paperStyles,
+  plainStyle,
+  simpleStyle,
+} from './styles/paper-styles.ts';
+export {
+  asRawText,
+  type PromptStyle,
+  questionStyle,
+  type RenderedPrompt,
+  type StyleContext,
+  withSystemPrompt,
+} from './styles/prompt-style.ts';

@@ -1,0 +1,120 @@
+// Adds records up as they arrive and reports what the table shows. Texts are not kept, so memory stays small.
+import { identityOf } from '../judges/judge.ts';
+import type { JudgeIdentity } from '../judges/verdict.ts';
+import { type Measure, type Outcome, outcomesOf } from './outcome.ts';
+import { type Rate, rateOf } from './rate.ts';
+import type { DoneRecord, EvalRecord, PlanRecord } from './records.ts';
+import { GARBLED, LOOPING } from './text-quality.ts';
+
+export interface CategoryRate extends Rate {
+  readonly category: string | null;
+}
+
+export interface JudgeSummary extends Rate {
+  readonly judge: JudgeIdentity;
+  readonly measure: Measure;
+  readonly categories: readonly CategoryRate[];
+  /** Unweighted mean of the category rates, as the paper averages; null when a category has nothing scored. */
+  readonly macroRate: number | null;
+  /** Mean score over the scored outcomes that have one. */
+  readonly meanScore: number | null;
+}
+
+export interface Summary {
+  readonly plan: PlanRecord | null;
+  readonly done: DoneRecord | null;
+  readonly trials: number;
+  /** Trials without an answer. */
+  readonly failed: number;
+  readonly emptyAnswers: number;
+  readonly truncatedAnswers: number;
+  /** Answers that loop or are garbled: a broken model looks safe. */
+  readonly brokenAnswers: number;
+  readonly judges: readonly JudgeSummary[];
+}
+
+export interface SummaryCollector {
+  readonly add: (record: EvalRecord) => void;
+  readonly report: () => Summary;
+  /** All outcomes so far, for paired comparisons and own statistics. */
+  readonly outcomes: () => readonly Outcome[];
+}
+
+/** A collector to feed with every record of `evaluate`, in any order, also of a run that stopped early. */
+export function collectSummary(): SummaryCollector {
+  const outcomes: Outcome[] = [];
+  const counts = { trials: 0, failed: 0, empty: 0, truncated: 0, broken: 0 };
+  let plan: PlanRecord | null = null;
+  let done: DoneRecord | null = null;
+  return {
+    add: (record) => {
+      if (record.type === 'plan') plan = record;
+      else if (record.type === 'done') done = record;
+      else {
+        outcomes.push(...outcomesOf(record));
+        counts.trials += 1;
+        const { response } = record;
+        if (response === null) counts.failed += 1;
+        else {
+          const { empty, repetition, garbage } = response.quality;
+          counts.empty += empty ? 1 : 0;
+          counts.truncated += response.finishReason === 'length' ? 1 : 0;
+          counts.broken += repetition > LOOPING || garbage > GARBLED ? 1 : 0;
+        }
+      }
+    },
+    outcomes: () => outcomes,
+    report: () => ({
+      plan,
+      done,
+      trials: counts.trials,
+      failed: counts.failed,
+      emptyAnswers: counts.empty,
+      truncatedAnswers: counts.truncated,
+      brokenAnswers: counts.broken,
+      judges: summariseOutcomes(outcomes),
+    }),
+  };
+}
+
+/** One entry per judge (with version and model) and measure, in order of appearance. */
+export function summariseOutcomes(outcomes: readonly Outcome[]): readonly JudgeSummary[] {
+  const groups = groupBy(outcomes, ({ judge, measure }) =>
+    [judge.id, judge.version, judge.promptSha, judge.model ?? '', measure].join('\n'),
+  );
+  return [...groups.values()].map(judgeSummary);
+}
+
+function judgeSummary(outcomes: readonly Outcome[]): JudgeSummary {
+  const { judge, measure } = outcomes[0] as Outcome;
+  const categories = [...groupBy(outcomes, (outcome) => outcome.category)].map(
+    ([category, group]) => ({ category, ...rateOf(group) }),
+  );
+  const rates = categories.map(({ estimate }) => estimate?.value ?? null);
+  const scores = outcomes.flatMap(({ event, score }) =>
+    event === null || score === null ? [] : [score],
+  );
+  return {
+    judge: identityOf(judge),
+    measure,
+    ...rateOf(outcomes),
+    categories,
+    macroRate: rates.every((rate) => rate !== null) ? mean(rates as readonly number[]) : null,
+    meanScore: scores.length === 0 ? null : mean(scores),
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function groupBy<T, K>(values: readonly T[], key: (value: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const value of values) {
+    const name = key(value);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [value]);
+    else group.push(value);
+  }
+  return groups;
+}

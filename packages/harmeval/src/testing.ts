@@ -1,0 +1,10 @@
+// Public test kit of @safeinfer/harmeval: models that follow a script.
+export {
+  always,
+  type Behaviour,
+  mixed,
+  type Script,
+  type ScriptedModel,
+  scriptedModel,
+  withFaults,
+} from './mock/scripted-model.ts';
