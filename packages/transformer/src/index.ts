@@ -15,3 +15,46 @@ export {
   type TensorData,
 } from './safetensors/safetensors-file.ts';
 // --- end of loading ---
+
+// --- Engine: models, hooks, caches, adapters ---
+export type { Adapter, Delta } from './adapters/adapter.ts';
+export { RowCache } from './cache/row-cache.ts';
+export type {
+  Activation,
+  LayerConfig,
+  ModelConfig,
+  RopeScaling,
+  RotaryConfig,
+} from './config/model-config.ts';
+export type { BlockWeight, GlobalWeight, WeightName } from './config/weight-name.ts';
+export { weightShapes } from './config/weight-shapes.ts';
+export type { BlockPoint, GlobalPoint, HookName, NormPoint, RankOf } from './hooks/hook-name.ts';
+export {
+  type DataIntervention,
+  type During,
+  type FunctionIntervention,
+  type HookContext,
+  type Intervention,
+  isDataIntervention,
+  type Positions,
+  type Values,
+} from './hooks/intervention.ts';
+export {
+  type Axis,
+  BLOCK_POINTS,
+  INPUT_POINTS,
+  OUTPUT_POINTS,
+  type PointInfo,
+} from './hooks/points.ts';
+export { createModel } from './model/create-model.ts';
+export {
+  createRandomModel,
+  type RandomModelSizes,
+  randomConfig,
+  randomWeights,
+} from './model/create-random-model.ts';
+export type { ForwardOptions, ForwardResult } from './model/forward-options.ts';
+export type { Row } from './model/row.ts';
+export type { TextCodec } from './model/text-codec.ts';
+export { Transformer, type TransformerParts } from './model/transformer.ts';
+// --- end of engine ---

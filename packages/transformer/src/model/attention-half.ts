@@ -1,0 +1,176 @@
+// First half of a block: norm, attention, and what it adds to the residual stream.
+import * as tf from '@tensorflow/tfjs-core';
+import { appendKeys, segmentsOf } from '../cache/append-keys.ts';
+import { arrangeColumns, type KeyColumn } from '../cache/key-columns.ts';
+import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
+import { blockScores, blockValues, softcap } from '../ops/attention.ts';
+import { linear } from '../ops/linear.ts';
+import { rope } from '../ops/rope.ts';
+import { headNormAt, normAt } from './norm-at.ts';
+import { joinPositions, maskFor, pack, slotPositions, unpack } from './packing.ts';
+import type { Pass } from './pass.ts';
+import { ropeTensors } from './rope-tensors.ts';
+import { projectPerHead, splitInputs } from './split-inputs.ts';
+
+/** What the second half reads. */
+export interface AttentionState extends Record<string, tf.Tensor2D | undefined> {
+  /** Residual stream [N, D]: after attention in sequential blocks, the block's input in parallel ones. */
+  readonly x: tf.Tensor2D;
+  /** Parallel blocks: attention's contribution, added at the end. */
+  readonly attn: tf.Tensor2D | undefined;
+  /** Parallel blocks with one norm: its output. */
+  readonly normed: tf.Tensor2D | undefined;
+}
+
+/** Runs attention of block `layer` on the residual stream [N, D]; takes and extends the rows' caches. */
+export function attentionHalf(pass: Pass, layer: number, input: tf.Tensor2D): AttentionState {
+  const { config } = pass;
+  const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
+  const x = pass.at(name('hook_resid_pre'), input);
+  const normed = config.block.preNorm ? normAt(pass, `blocks.${layer}.ln1`, x) : x;
+
+  const inputs = splitInputs(pass, layer, x);
+  const project = (letter: 'Q' | 'K' | 'V', heads: number): tf.Tensor3D => {
+    const own = inputs[letter];
+    if (own !== undefined) return projectPerHead({ pass, layer, letter, x: own });
+    const y = linear({
+      x: normed,
+      w: pass.weight(`blocks.${layer}.attn.W_${letter}`),
+      bias: pass.optional(`blocks.${layer}.attn.b_${letter}`),
+      deltas: pass.deltas(`blocks.${layer}.attn.W_${letter}`),
+    });
+    return tf.reshape(y, [pass.layout.tokens, heads, config.dHead]);
+  };
+  let q = pass.at(name('attn.hook_q'), project('Q', config.nHeads));
+  let k = pass.at(name('attn.hook_k'), project('K', config.nKvHeads));
+  const v = pass.at(name('attn.hook_v'), project('V', config.nKvHeads));
+  if (config.attention.qkNorm !== 'none') {
+    q = headNormAt(pass, `blocks.${layer}.attn.q_norm`, q);
+    k = headNormAt(pass, `blocks.${layer}.attn.k_norm`, k);
+  }
+  const rotary = config.layers[layer]?.rotary ?? null;
+  if (rotary !== null) {
+    const tables = ropeTensors(pass, rotary);
+    q = pass.at(name('attn.hook_rot_q'), rope(q, tables));
+    k = pass.at(name('attn.hook_rot_k'), rope(k, tables));
+  }
+  const z = pass.at(name('attn.hook_z'), attend({ pass, layer, q, k, v }));
+  const raw = pass.at(name('hook_attn_out_raw'), outputOf(pass, layer, z));
+  const contribution = config.block.postNorm ? normAt(pass, `blocks.${layer}.ln1_post`, raw) : raw;
+  const attn = pass.at(name('hook_attn_out'), contribution);
+  if (config.block.layout === 'sequential') {
+    const mid = pass.at(name('hook_resid_mid'), tf.add<tf.Tensor2D>(x, attn));
+    return { x: mid, attn: undefined, normed: undefined };
+  }
+  return { x, attn, normed: config.block.sharedNorm ? normed : undefined };
+}
+
+/** Attention proper: z [N, h, e] from q [N, h, e] and new k, v [N, kv, e], with cached keys before them. */
+function attend(options: {
+  readonly pass: Pass;
+  readonly layer: number;
+  readonly q: tf.Tensor3D;
+  readonly k: tf.Tensor3D;
+  readonly v: tf.Tensor3D;
+}): tf.Tensor3D {
+  const { pass, layer, q, k, v } = options;
+  const { attention, layers } = pass.config;
+  const scaled = pack(pass, tf.mul(q, attention.scale[layer] ?? 1));
+  const columns = keyColumns(pass, layer, { k: pack(pass, k), v: pack(pass, v) });
+  const positions = pass.layout.streams.map((_, s) =>
+    columns
+      .map((column) => column.positions[Math.floor(s / column.share)] as Int32Array)
+      .reduce(joinPositions),
+  );
+  const scores = columns.map((column) => blockScores(scaled, column.k));
+  const joined = scores.length === 1 ? (scores[0] as tf.Tensor4D) : tf.concat(scores, 3);
+  const capped = softcap(joined, attention.softcap);
+  const mask = maskFor(pass, positions, layers[layer]?.window ?? null);
+  const frame = { queries: slotPositions(pass), keys: positions };
+  const masked = pass.at(
+    `blocks.${layer}.attn.hook_attn_scores`,
+    mask === undefined ? capped : tf.add(capped, mask),
+    frame,
+  );
+  const pattern = pass.at(`blocks.${layer}.attn.hook_pattern`, tf.softmax(masked), frame);
+  const parts =
+    columns.length === 1
+      ? [pattern]
+      : tf.split(
+          pattern,
+          columns.map((c) => c.k.shape[2]),
+          3,
+        );
+  const values = columns.map((column, i) => blockValues(parts[i] as tf.Tensor4D, column.v));
+  return unpack(pass, values.length === 1 ? (values[0] as tf.Tensor4D) : tf.addN(values));
+}
+
+interface Keys {
+  readonly k: tf.Tensor4D;
+  readonly v: tf.Tensor4D;
+  readonly positions: readonly Int32Array[];
+  readonly share: number;
+}
+
+/** Cached and new keys as columns; notes what the rows' caches will hold when the pass succeeds. */
+function keyColumns(
+  pass: Pass,
+  layer: number,
+  added: { readonly k: tf.Tensor4D; readonly v: tf.Tensor4D },
+): Keys[] {
+  const { streams } = pass.layout;
+  const fresh = { ...added, positions: slotPositions(pass) };
+  const cached = streams.map(({ rows }) => pass.rows[rows[0] as number]?.cache);
+  if (cached.every((cache) => cache === undefined)) return [{ ...fresh, share: 1 }];
+  const lists = cached.map((cache) => cache?.segments(layer) ?? []);
+  const old = arrangeColumns(lists, pass.hold);
+  if (pass.taped) return [...old.columns.map(asKeys), { ...fresh, share: 1 }];
+  const columns = appendKeys({
+    columns: old.columns,
+    added: fresh,
+    joinPositions,
+    made: pass.hold,
+  });
+  const segments = segmentsOf(columns, streams.length);
+  for (const row of pass.rows) {
+    if (row.cache === undefined) continue;
+    const layers = pass.updates.get(row.index) ?? [];
+    pass.updates.set(row.index, layers);
+    layers[layer] = segments[
+      pass.layout.streamOf[row.index] as number
+    ] as (typeof segments)[number];
+  }
+  return columns.map(asKeys);
+}
+
+function asKeys({ chunk, share }: KeyColumn): Keys {
+  return { k: chunk.k, v: chunk.v, positions: chunk.positions, share };
+}
+
+/** The output projection, through the per-head results when somebody changes them. */
+function outputOf(pass: Pass, layer: number, z: tf.Tensor3D): tf.Tensor2D {
+  const { nHeads, dHead, dModel } = pass.config;
+  const { tokens } = pass.layout;
+  const w = pass.weight<tf.Tensor2D>(`blocks.${layer}.attn.W_O`);
+  const bias = pass.optional<tf.Tensor1D>(`blocks.${layer}.attn.b_O`);
+  const deltas = pass.deltas(`blocks.${layer}.attn.W_O`);
+  const flat: tf.Tensor2D = tf.reshape(z, [tokens, nHeads * dHead]);
+  const point: HookName = `blocks.${layer}.attn.hook_result`;
+  if (pass.touches(point)) {
+    const byHead = tf.transpose(z, [1, 0, 2]); // [h, N, e]
+    let result = tf.matMul(byHead, tf.reshape(w, [nHeads, dHead, dModel]));
+    for (const { A, B, scale } of deltas) {
+      const rank = A.shape[1];
+      const inner = tf.mul(tf.matMul(byHead, tf.reshape(A, [nHeads, dHead, rank])), scale);
+      const wide = tf.matMul(tf.reshape(inner, [nHeads * tokens, rank]), B);
+      result = tf.add(result, tf.reshape(wide, [nHeads, tokens, dModel]));
+    }
+    const shown = tf.transpose(result, [1, 0, 2]) as tf.Tensor3D; // [N, h, D]
+    const passed = pass.at(point, shown);
+    if (passed !== shown) {
+      const total = tf.sum(passed, 1) as tf.Tensor2D;
+      return bias === undefined ? total : tf.add(total, bias);
+    }
+  }
+  return linear({ x: flat, w, bias, deltas });
+}

@@ -1,0 +1,30 @@
+// Y = X W + b, plus the low-rank deltas of the rows that carry adapters: base weights are read once.
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A low-rank change of one weight for some tokens. */
+export interface TokenDelta {
+  readonly A: tf.Tensor2D;
+  readonly B: tf.Tensor2D;
+  /** A number when every token has the adapter; else [N, 1] with 0 for tokens without it. */
+  readonly scale: number | tf.Tensor2D;
+}
+
+/** `x` [N, in], `w` [in, out] (or [out, in] with `transposed`), `bias` [out]; returns [N, out]. */
+export function linear(options: {
+  readonly x: tf.Tensor2D;
+  readonly w: tf.Tensor2D;
+  readonly bias?: tf.Tensor1D | undefined;
+  readonly deltas?: readonly TokenDelta[];
+  readonly transposed?: boolean;
+}): tf.Tensor2D {
+  const { x, w, bias, deltas = [], transposed = false } = options;
+  let y: tf.Tensor2D =
+    bias === undefined
+      ? tf.matMul(x, w, false, transposed)
+      : (tf.fused.matMul({ a: x, b: w, bias, transposeB: transposed }) as tf.Tensor2D);
+  for (const delta of deltas) {
+    const inner = tf.mul(tf.matMul(x, delta.A), delta.scale) as tf.Tensor2D;
+    y = tf.add(y, tf.matMul(inner, delta.B));
+  }
+  return y;
+}
