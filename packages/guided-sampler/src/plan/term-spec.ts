@@ -1,0 +1,3 @@
+export interface TermSpec {
+  readonly model: unknown;
+}
