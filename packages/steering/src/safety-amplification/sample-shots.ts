@@ -1,0 +1,36 @@
+// Seeded choice of the demonstrations and the query of each prompt, without replacement inside a prompt.
+import type { Demonstration } from './demonstration.ts';
+
+export interface SampledPrompt {
+  readonly shots: readonly Demonstration[];
+  readonly query: Demonstration;
+}
+
+/** Small counter-based generator (SplitMix32): the n-th draw depends on seed and n only. */
+export function uniform(seed: number, counter: number): number {
+  let z = (seed + Math.imul(counter + 1, 0x9e3779b9)) | 0;
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return ((z ^ (z >>> 15)) >>> 0) / 0x1_0000_0000;
+}
+
+/** `count` prompts of `shots` distinct demonstrations and one further one as the query. */
+export function sampleShots(options: {
+  readonly demonstrations: readonly Demonstration[];
+  readonly shots: number;
+  readonly count: number;
+  readonly seed: number;
+}): SampledPrompt[] {
+  const { demonstrations, shots, count, seed } = options;
+  let counter = 0;
+  return Array.from({ length: count }, () => {
+    // Partial Fisher-Yates: the first shots + 1 places are a uniform draw without replacement.
+    const order = demonstrations.map((_, index) => index);
+    for (let place = 0; place <= shots; place += 1) {
+      const other = place + Math.floor(uniform(seed, counter++) * (order.length - place));
+      [order[place], order[other]] = [order[other]!, order[place]!];
+    }
+    const chosen = order.slice(0, shots + 1).map((index) => demonstrations[index]!);
+    return { shots: chosen.slice(0, shots), query: chosen[shots]! };
+  });
+}
