@@ -54,6 +54,7 @@ export {
   randomWeights,
 } from './model/create-random-model.ts';
 export type { ForwardOptions, ForwardResult } from './model/forward-options.ts';
+export { type LoadModelOptions, type LoadProgress, loadModel } from './model/load-model.ts';
 export type { Row } from './model/row.ts';
 export type { TextCodec } from './model/text-codec.ts';
 export { Transformer, type TransformerParts } from './model/transformer.ts';

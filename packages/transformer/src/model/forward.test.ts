@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { onCpuBackend } from '../../test/cpu-backend.ts';
+import { onBackend } from '../../test/on-backend.ts';
 import type { HookName } from '../hooks/hook-name.ts';
 import { createRandomModel } from './create-random-model.ts';
 import type { Row } from './row.ts';
 import type { Transformer } from './transformer.ts';
 
-onCpuBackend();
+onBackend('cpu');
 
 const PROMPTS = [
   [5, 9, 33, 2, 71, 8, 12],
