@@ -1,6 +1,14 @@
 // Public API of @safeinfer/harmeval.
 export { bundledCategories, bundledHarmful, bundledHarmless } from './bundled/bundled-specs.ts';
 export { loadBundledHarmful, loadBundledHarmless } from './bundled/load-bundled.ts';
+export {
+  type Agreement,
+  agreement,
+  type Confusion,
+  cohenKappa,
+  type LabelledPair,
+} from './calibration/agreement.ts';
+export { type CorrectedRate, type JudgeQuality, roganGladen } from './calibration/rogan-gladen.ts';
 export { canonicalJson, contentHash, deriveSeed } from './canonical-hash.ts';
 export { type Dataset, loadDataset, withItems } from './datasets/dataset.ts';
 export {
@@ -65,7 +73,27 @@ export {
   summariseOutcomes,
 } from './runner/summary.ts';
 export type { TextQuality } from './runner/text-quality.ts';
+export {
+  type BootstrapOptions,
+  type MacroEstimate,
+  macroAverage,
+  pairedBootstrap,
+} from './statistics/bootstrap.ts';
+export { type ClusterEstimate, clusterRobustMean } from './statistics/cluster-robust.ts';
+export {
+  detectableDifference,
+  detectablePairedDifference,
+  type PowerOptions,
+} from './statistics/detectable-effect.ts';
+export { holm } from './statistics/holm.ts';
 export type { Estimate, Interval } from './statistics/interval.ts';
+export { exactMcNemar, type McNemarResult } from './statistics/mcnemar.ts';
+export {
+  newcombe,
+  newcombePaired,
+  type PairedCounts,
+  type Proportion,
+} from './statistics/newcombe.ts';
 export { oneSidedBound, wilson } from './statistics/wilson.ts';
 export {
   instructionCentricCodeStyle,
