@@ -1,6 +1,6 @@
 // `model.safetensors.index.json`: which file of a sharded checkpoint holds each tensor.
-import { readFile, stat } from 'node:fs/promises';
 import { SafeInferError } from '@safeinfer/backend';
+import { isJsonObject, readJsonFile } from '../loading/read-json.ts';
 
 /** Tensor name to shard file name, both as the index states them. */
 export type WeightMap = ReadonlyMap<string, string>;
@@ -22,17 +22,10 @@ function badIndex(path: string, reason: string): SafeInferError {
  * the folder (separators, `..`, a drive, a NUL) is refused.
  */
 export async function readShardIndex(path: string): Promise<WeightMap> {
-  const { size } = await stat(path);
-  if (size > maxIndexBytes) throw badIndex(path, `${size} bytes, more than ${maxIndexBytes}`);
-  const text = await readFile(path, 'utf8');
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch (cause) {
-    throw badIndex(path, cause instanceof Error ? cause.message : 'not JSON');
-  }
-  const weights = isObject(index) ? index['weight_map'] : undefined;
-  if (!isObject(weights)) throw badIndex(path, "no object 'weight_map'");
+  const index = await readJsonFile(path, { maxBytes: maxIndexBytes });
+  if (index === undefined) throw badIndex(path, 'there is no such file');
+  const weights = index['weight_map'];
+  if (!isJsonObject(weights)) throw badIndex(path, "no object 'weight_map'");
   // Object.entries: JSON.parse makes `__proto__` an own property, so no name is special here.
   const map = new Map<string, string>();
   for (const [tensor, file] of Object.entries(weights)) {
@@ -46,10 +39,6 @@ export async function readShardIndex(path: string): Promise<WeightMap> {
   const shards = new Set(map.values()).size;
   if (shards > maxShards) throw badIndex(path, `${shards} shards, more than ${maxShards}`);
   return map;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isPlainFileName(name: string): boolean {
