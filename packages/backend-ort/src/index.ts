@@ -1,2 +1,3 @@
 // Public API of @safeinfer/backend-ort.
-export {};
+export { OrtBackend } from './ort-backend.ts';
+export { ORT_BACKEND, registerOrtBackend } from './register.ts';

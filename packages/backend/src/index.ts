@@ -5,6 +5,7 @@ export { einsum } from './einsum.ts';
 export { guardedWhere } from './gradients/guarded-where.ts';
 export { stopGradient } from './gradients/stop-gradient.ts';
 export { repairCpuKernels } from './kernels/cpu-kernels.ts';
+export { registerWasmKernels } from './kernels/wasm-kernels.ts';
 export { keepOnly, TensorScope, tensorsIn, withTensors } from './memory-scope.ts';
 export { prepareTfjs } from './prepare-tfjs.ts';
 export { assertFinite, readTensor } from './read-tensor.ts';

@@ -1,0 +1,34 @@
+// From which size a native call beats a loop in JavaScript; `pnpm --filter @safeinfer/tool-bench crossover` measures them.
+
+type Sized =
+  | 'matMul'
+  | 'binary'
+  | 'transcendental'
+  | 'unary'
+  | 'reduce'
+  | 'softmax'
+  | 'transpose'
+  | 'norm';
+
+/** Set to 1, every operation that has a native form uses it: how the conformance job tests the small cases. */
+const alwaysNative = process.env['SAFEINFER_ORT_ALWAYS_NATIVE'] === '1';
+const from = (size: number): number => (alwaysNative ? 0 : size);
+
+/**
+ * A call costs 10 to 15 microseconds. Sizes are elements of the output (of the input for reductions),
+ * multiply-adds for products.
+ */
+export const CROSSOVER: Readonly<Record<Sized, number>> = {
+  /** A loop does about 1 multiply-add a nanosecond. */
+  matMul: from(8192),
+  /** add, mul, ... at 2 to 4 ns an element in JavaScript. */
+  binary: from(4096),
+  /** exp, tanh, erf, ... at 10 ns and more. */
+  transcendental: from(1024),
+  /** sqrt, abs, relu, ... */
+  unary: from(4096),
+  reduce: from(16384),
+  softmax: from(1024),
+  transpose: from(16384),
+  norm: from(8192),
+};

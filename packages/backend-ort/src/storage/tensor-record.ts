@@ -1,0 +1,77 @@
+// Where a tensor's values are: in an array, or only inside the session that holds them packed.
+import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import type { PackedWeight } from '../weights/packed-weight.ts';
+
+/** The record behind a data id; inherited kernels read `values`, ours read through the backend. */
+export class TensorRecord<D extends DataType = DataType> {
+  readonly dtype: D;
+  refCount: number;
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  /** True while no code outside this package can hold the array, so that it may be reused. */
+  poolable: boolean;
+  /** The session that has these values as its constant. */
+  packed: PackedWeight | undefined = undefined;
+  /** Declared to stay: packed at its first product. */
+  constant = false;
+  /** Products of few rows since anything else read the values. */
+  uses = 0;
+  /** True when rows are looked up in it too (a tied embedding): then array and session both stay. */
+  #pinned = false;
+  #values: backend_util.BackendValues | null;
+
+  constructor(options: {
+    readonly values: backend_util.BackendValues | null;
+    readonly dtype: D;
+    readonly refCount: number;
+    readonly poolable?: boolean;
+  }) {
+    this.#values = options.values;
+    this.dtype = options.dtype;
+    this.refCount = options.refCount;
+    this.poolable = options.poolable ?? false;
+  }
+
+  /** For inherited kernels and readers: they may keep the array, so it is no longer ours to reuse. */
+  get values(): backend_util.BackendValues {
+    this.poolable = false;
+    return this.own();
+  }
+
+  set values(values: backend_util.BackendValues) {
+    this.#values = values;
+  }
+
+  /** The array, for code that lets go of it; unpacks values that exist only in a session. */
+  own(): backend_util.BackendValues {
+    if (this.#values === null && this.packed !== undefined) {
+      this.#values = this.packed.unpack();
+      // One copy in memory: whoever needs the plain array (an edit, a gradient) gets it instead.
+      this.unpack();
+    }
+    return this.#values as backend_util.BackendValues;
+  }
+
+  /** The array, which from now on stays beside the session: for look-ups that come at every step. */
+  pinned(): backend_util.BackendValues {
+    this.#pinned = true;
+    this.#values ??= this.packed?.unpack() ?? null;
+    return this.#values as backend_util.BackendValues;
+  }
+
+  /** Hands the values to a session; the array goes, unless look-ups need it. */
+  pack(weight: PackedWeight): void {
+    this.packed = weight;
+    if (!this.#pinned) this.#values = null;
+  }
+
+  /** Ends the session; `uses` starts again below zero, so that a weight settles before it is packed again. */
+  unpack(): void {
+    this.packed?.dispose();
+    this.packed = undefined;
+    this.constant = false;
+    this.uses = -SETTLING_USES;
+  }
+}
+
+/** Products of few rows that a weight must see, after it was read otherwise, before it counts as settled. */
+const SETTLING_USES = 8;
