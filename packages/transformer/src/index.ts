@@ -28,6 +28,11 @@ export type {
 } from './config/model-config.ts';
 export type { BlockWeight, GlobalWeight, WeightName } from './config/weight-name.ts';
 export { weightShapes } from './config/weight-shapes.ts';
+export type {
+  GradientInputs,
+  GradientOptions,
+  Gradients,
+} from './gradients/gradients.ts';
 export type { BlockPoint, GlobalPoint, HookName, NormPoint, RankOf } from './hooks/hook-name.ts';
 export {
   type DataIntervention,
@@ -57,5 +62,6 @@ export type { ForwardOptions, ForwardResult } from './model/forward-options.ts';
 export { type LoadModelOptions, type LoadProgress, loadModel } from './model/load-model.ts';
 export type { Row } from './model/row.ts';
 export type { TextCodec } from './model/text-codec.ts';
+export type { Trace, TraceOptions } from './model/trace.ts';
 export { Transformer, type TransformerParts } from './model/transformer.ts';
 // --- end of engine ---

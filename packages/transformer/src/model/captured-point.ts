@@ -41,9 +41,7 @@ export function capturePoint(options: {
       );
     }),
   );
-  const picked = tf.tidy(() => tf.gather(x, tf.tensor1d(index, 'int32')));
-  const kept = keep(picked);
-  picked.dispose();
+  const kept = keep(tf.gather(x, tf.tensor1d(index, 'int32')));
   const spans = streams.map((_, s) => [s * positions.length, positions.length] as const);
   return { x: kept, layout, frame, spans };
 }

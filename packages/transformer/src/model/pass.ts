@@ -43,6 +43,7 @@ export class Pass {
   layout: Layout;
   readonly #setup: PassSetup;
   readonly #kept: tf.Tensor[] = [];
+  readonly #loose: tf.Tensor[] = [];
   readonly #chunks: Chunk[] = [];
   readonly #memo = new Map<string, tf.Tensor | undefined>();
 
@@ -113,12 +114,30 @@ export class Pass {
 
   // --- tensors that outlive a block ---
 
-  /** Keeps a tensor until the pass ends or, for results, until the result is disposed. */
+  /**
+   * Lets a tensor outlive its block: until the result is disposed or, under a tape, until the caller's
+   * scope ends (a tape needs the tensor itself, not a kept copy).
+   */
   readonly keep = <T extends tf.Tensor>(x: T): T => {
+    if (this.taped) {
+      this.#loose.push(x);
+      return x;
+    }
     const kept = tf.keep(x.clone()) as T;
     this.#kept.push(kept);
     return kept;
   };
+
+  /** Runs one part of the model in a tidy of its own. */
+  scoped<T extends tf.Tensor | Record<string, tf.Tensor | undefined>>(part: () => T): T {
+    if (!this.taped) return tf.tidy(part);
+    // What was captured leaves the tidy beside the result.
+    const { value } = tf.tidy(() => {
+      const value = part();
+      return { value, loose: this.#loose.splice(0) };
+    });
+    return value;
+  }
 
   /** A table made once per pass and layout. */
   memo<T extends tf.Tensor | undefined>(key: string, make: () => T): T {

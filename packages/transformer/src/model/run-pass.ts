@@ -17,23 +17,23 @@ export function runPass(
   const { config, plan } = pass;
   const { startAtLayer, signal } = options;
   if (plan.lastStep < 0) return undefined;
-  let x = startAtLayer === 0 ? tf.tidy(() => embed(pass)) : startingResidual(pass);
+  let x = startAtLayer === 0 ? pass.scoped(() => embed(pass)) : startingResidual(pass);
   for (let layer = startAtLayer; layer < config.nLayers; layer++) {
     throwIfAborted(signal);
     const step = 1 + 2 * layer;
     if (plan.lastStep < step) return undefined;
     const input = replaced(pass, { x }, pass.diverge(step, { x })).x;
-    let state = tf.tidy((): AttentionState => attentionHalf(pass, layer, input));
+    let state = pass.scoped((): AttentionState => attentionHalf(pass, layer, input));
     release(pass, [input], Object.values(state));
     if (plan.lastStep < step + 1) return undefined;
     state = replaced(pass, state, pass.diverge(step + 1, state));
-    x = tf.tidy(() => mlpHalf(pass, layer, state));
+    x = pass.scoped(() => mlpHalf(pass, layer, state));
     release(pass, Object.values(state), [x]);
   }
   const step = 1 + 2 * config.nLayers;
   if (plan.lastStep < step) return undefined;
   const last = pass.diverge(step, { x }).x;
-  return tf.tidy(() => output(pass, last));
+  return pass.scoped(() => ({ logits: output(pass, last) })).logits;
 }
 
 /** The rows' own residuals, stream after stream. */

@@ -38,14 +38,14 @@ export function splitInputs(pass: Pass, layer: number, x: tf.Tensor2D): SplitInp
   return inputs;
 }
 
-/** A per-head input has its own norm, which ln1's points do not show: editing both would lose one edit. */
+/** A per-head input has its own norm, which ln1's points do not show: changing both would lose one change. */
 function refuseNormEdits(pass: Pass, layer: number): void {
   for (const part of ['scale', 'normalized', 'out'] as const) {
     const name: HookName = `blocks.${layer}.ln1.hook_${part}`;
-    if (!pass.plan.edits.has(name)) continue;
-    throw new SafeInferError(`'${name}' is edited together with per-head inputs of the block`, {
+    if (!pass.plan.edits.has(name) && !pass.plan.probes.has(name)) continue;
+    throw new SafeInferError(`'${name}' is changed together with per-head inputs of the block`, {
       code: 'BAD_ARGUMENT',
-      hint: 'edit either the per-head inputs or the shared norm in one pass',
+      hint: 'edit or differentiate either the per-head inputs or the shared norm in one pass',
     });
   }
 }

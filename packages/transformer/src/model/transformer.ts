@@ -6,6 +6,7 @@ import { checkAdapter } from '../adapters/check-adapter.ts';
 import { RowCache } from '../cache/row-cache.ts';
 import type { ModelConfig } from '../config/model-config.ts';
 import type { WeightName } from '../config/weight-name.ts';
+import { type GradientOptions, type Gradients, gradients } from '../gradients/gradients.ts';
 import { reasonAgainst } from '../hooks/check-hook-name.ts';
 import type { HookName } from '../hooks/hook-name.ts';
 import { hookNames } from '../hooks/points.ts';
@@ -14,6 +15,7 @@ import { type ForwardSources, forward } from './forward.ts';
 import type { ForwardOptions, ForwardResult } from './forward-options.ts';
 import type { Row } from './row.ts';
 import type { TextCodec } from './text-codec.ts';
+import { type Trace, type TraceOptions, trace } from './trace.ts';
 
 export interface TransformerParts<T extends TextCodec> {
   readonly config: ModelConfig;
@@ -69,6 +71,23 @@ export class Transformer<T extends TextCodec = TextCodec> implements Disposable 
    */
   forward(rows: readonly Row[], options: ForwardOptions = {}): ForwardResult {
     return forward(this.#sources(), rows, options);
+  }
+
+  /**
+   * A forward pass as part of the caller's computation: differentiable with respect to `weights` and
+   * `adapters` given here, so call it inside `tf.grads` or `tf.variableGrads`. Its tensors belong to that
+   * scope. Caches are read, never extended.
+   */
+  trace(options: TraceOptions): Trace {
+    return trace(this.#sources(), options);
+  }
+
+  /**
+   * Differentiates a scalar with respect to activations at any points, per row, in one backward pass.
+   * Throws as `forward` does.
+   */
+  gradients(options: GradientOptions): Gradients {
+    return gradients(this.#sources(), options);
   }
 
   /** An empty cache for one row of this model. */

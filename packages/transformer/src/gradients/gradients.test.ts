@@ -1,0 +1,141 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { onBackend } from '../../test/on-backend.ts';
+import type { WeightName } from '../config/weight-name.ts';
+import { createRandomModel } from '../model/create-random-model.ts';
+import { normals } from '../random/seeded-random.ts';
+import type { GradientInputs } from './gradients.ts';
+
+onBackend('cpu');
+
+const ROWS = [{ tokens: [5, 9, 33, 2, 71, 8, 12] }, { tokens: [90, 1, 44] }];
+
+/** A smooth scalar that depends on both rows' logits. */
+function score({ logits }: GradientInputs): tf.Scalar {
+  const weights = tf.sin(tf.range(0, 96)) as tf.Tensor;
+  return tf.add(tf.sum(tf.mul(logits(0), weights)), tf.sum(tf.tanh(logits(1))));
+}
+
+/** sum(a * b) in float64. */
+function dot(a: Float32Array | Int32Array | Uint8Array, b: Float32Array): number {
+  let sum = 0;
+  a.forEach((value, i) => {
+    sum += value * (b[i] as number);
+  });
+  return sum;
+}
+
+describe.each(['llama', 'gpt2'] as const)('gradients of a %s-like model', (like) => {
+  it('equal finite differences along a random direction at every point', () => {
+    const before = tf.memory().numTensors;
+    const model = createRandomModel({ config: { like }, seed: 3 });
+    // A per-head input has its own norm, so it cannot be differentiated in one pass with the shared one.
+    const split = (name: string): boolean => /hook_(attn_in|[qkv]_input)$/.test(name);
+    const together = model.points().filter((name) => !split(name));
+    const apart = model.points().filter(split);
+    const whole = model.gradients({ rows: ROWS, of: score, at: together });
+    const perHead = model.gradients({ rows: ROWS, of: score, at: apart });
+    expect(() => model.gradients({ rows: ROWS, of: score, at: model.points() })).toThrow(
+      expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+    );
+    model.points().forEach((name, i) => {
+      const { grad, captured } = split(name) ? perHead : whole;
+      const gradient = grad(0, name);
+      const activation = captured(0, name);
+      expect(gradient.shape, name).toEqual(activation.shape);
+      // Masked scores are -3.4e38: directions leave them alone.
+      const values = activation.dataSync();
+      const direction = normals(100 + i, gradient.size).map((x, j) =>
+        Math.abs(values[j] as number) > 1e30 ? 0 : x,
+      );
+      const at = (h: number): number => {
+        const step = tf.tensor(
+          direction.map((x) => x * h),
+          gradient.shape,
+        );
+        const move = { at: name, apply: (x: tf.Tensor): tf.Tensor => tf.add(x, step) };
+        using moved = model.forward([{ ...ROWS[0]!, interventions: [move] }, ROWS[1]!]);
+        const value = tf.tidy(() =>
+          score({ ...moved, logits: (row: number) => moved.logits(row) } as never),
+        );
+        const number = value.dataSync()[0] as number;
+        value.dispose();
+        step.dispose();
+        return number;
+      };
+      const expected = dot(gradient.dataSync(), direction);
+      // Richardson: the error of central differences falls as h^4, so h can stay far above fp32 noise.
+      const central = (h: number): number => (at(h) - at(-h)) / (2 * h);
+      const h = name.includes('scale') ? 4e-3 : 8e-3;
+      const found = (4 * central(h) - central(2 * h)) / 3;
+      const scale = Math.max(1, Math.abs(expected));
+      expect(Math.abs(found - expected) / scale, `${name}: ${found} for ${expected}`).toBeLessThan(
+        0.02,
+      );
+    });
+    whole.dispose();
+    perHead.dispose();
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('are zero for rows and points that the value does not read', () => {
+    using model = createRandomModel({ config: { like }, seed: 3 });
+    using result = model.gradients({
+      rows: ROWS,
+      of: ({ logits }) => tf.sum(logits(0)),
+      at: ['blocks.1.hook_resid_post'],
+    });
+    expect(result.grad(1, 'blocks.1.hook_resid_post').abs().sum().dataSync()[0]).toBe(0);
+    expect(result.grad(0, 'blocks.1.hook_resid_post').abs().sum().dataSync()[0]).toBeGreaterThan(0);
+  });
+
+  it('leaks nothing when the function throws', () => {
+    using model = createRandomModel({ config: { like }, seed: 3 });
+    const before = tf.memory().numTensors;
+    const attempt = (of: () => tf.Scalar) => () =>
+      model.gradients({ rows: ROWS, of, at: ['blocks.0.hook_resid_post'] });
+    expect(
+      attempt(() => {
+        throw new Error('no');
+      }),
+    ).toThrow('no');
+    expect(attempt(() => tf.zeros([2]) as never)).toThrow(
+      expect.objectContaining({ code: 'HOOK_RESULT' }),
+    );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('reach weights and adapters through trace', () => {
+    using model = createRandomModel({ config: { like }, seed: 3 });
+    const before = tf.memory().numTensors;
+    const name: WeightName = 'blocks.0.attn.W_V';
+    const [width, out] = model.weights.get(name)!.shape as [number, number];
+    const loss = (A: tf.Tensor, B: tf.Tensor): tf.Scalar => {
+      const deltas = new Map([[name, { A: A as tf.Tensor2D, B: B as tf.Tensor2D, scale: 0.5 }]]);
+      const adapters = new Map([['lora', { deltas }]]);
+      const rows = [ROWS[0]!, { ...ROWS[1]!, adapter: 'lora' }];
+      const { logits, rowOffsets } = model.trace({ rows, adapters });
+      expect(rowOffsets).toEqual([0, 7, 10]);
+      return tf.mean(tf.square(logits));
+    };
+    const A = tf.tensor(normals(1, width * 2), [width, 2]);
+    const B = tf.tensor(normals(2, 2 * out), [2, out]);
+    const gradient = tf.grads((a: tf.Tensor, b: tf.Tensor) => loss(a, b))([A, B]);
+    const direction = normals(9, width * 2);
+    const value = (h: number): number =>
+      tf.tidy(() => {
+        const step = tf.tensor(
+          direction.map((x) => x * h),
+          [width, 2],
+        );
+        return loss(tf.add(A, step), B).dataSync()[0] as number;
+      });
+    const h = 1e-2;
+    const found = (value(h) - value(-h)) / (2 * h);
+    const expected = dot(gradient[0]!.dataSync(), direction);
+    expect(Math.abs(found - expected) / Math.abs(expected)).toBeLessThan(0.02);
+    tf.dispose([A, B, ...gradient]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
