@@ -85,6 +85,11 @@ def save_adapter(model: PeftModel, folder: Path, base_name: str) -> None:
     model.peft_config["default"].base_model_name_or_path = f"../../../transformer/fixtures/{base_name}"
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a model card template, nothing of ours
+    # The library keeps the targets in a set and writes them in whatever order that has today.
+    config = folder / "adapter_config.json"
+    fields = json.loads(config.read_text())
+    fields["target_modules"] = sorted(fields["target_modules"])
+    config.write_text(json.dumps(fields, indent=2, sort_keys=True))
     for file in folder.iterdir():
         file.chmod(0o644)
 
