@@ -102,6 +102,13 @@ function llamaChain(o: SamplingOptions, stopTokens: readonly number[]): readonly
   ]);
 }
 
+function applyMask(scores: Scores, mask: Int32Array): void {
+  for (let token = 0; token < scores.length; token++) {
+    const bit = ((mask[token >> 5] ?? 0) >>> (token & 31)) & 1;
+    if (bit === 0) scores[token] = Number.NEGATIVE_INFINITY;
+  }
+}
+
 /** The processors of one request, split by what lazy terms and greedy decoding may assume of them. */
 export interface Chain {
   /** What runs: with greedy decoding only the monotone ones. */
@@ -110,15 +117,16 @@ export interface Chain {
   readonly temperature: number;
   /** False when truncation makes the choice depend on more than each token's own bounds. */
   readonly boundable: boolean;
-  apply(scores: Scores, context: ProcessorContext): void;
-  /** Only the monotone processors: for lower and upper bounds. */
-  applyMonotone(scores: Scores, context: ProcessorContext): void;
+  /** `mask`: allowed tokens as bits, applied after the bans and before temperature and truncation. */
+  apply(scores: Scores, context: ProcessorContext, mask?: Int32Array): void;
+  /** Only the monotone processors and the mask: for lower and upper bounds. */
+  applyMonotone(scores: Scores, context: ProcessorContext, mask?: Int32Array): void;
 }
 
 /**
  * The chain of processors for these options.
  * @param stopTokens end-of-text ids, for `minNewTokens`.
- * @param extra processors that run after the bans (a grammar mask).
+ * @param extra the caller's own processors, in their effect's place: bans and biases with the others, then the rest.
  */
 export function buildChain(
   options: SamplingOptions,
@@ -128,19 +136,23 @@ export function buildChain(
   checkSampling(options);
   const ordered = (options.order === 'llama.cpp' ? llamaChain : hfChain)(options, stopTokens);
   const greedy = (options.temperature ?? 0) === 0;
-  const monotone = [...ordered.filter((p) => p.effect === 'monotone'), ...extra];
-  const rest = ordered.filter((p) => p.effect !== 'monotone');
+  const all = [...ordered, ...extra];
+  const monotone = all.filter((p) => p.effect === 'monotone');
+  const rest = all.filter((p) => p.effect !== 'monotone');
+  const applyMonotone: Chain['applyMonotone'] = (scores, context, mask) => {
+    for (const processor of monotone) processor.apply(scores, context);
+    if (mask !== undefined) applyMask(scores, mask);
+  };
   const processors = greedy ? monotone : [...monotone, ...rest];
   return {
     processors,
     greedy,
     temperature: greedy ? 1 : (options.temperature as number),
     boundable: greedy || rest.every((p) => p.effect === 'scale'),
-    apply: (scores, context) => {
-      for (const processor of processors) processor.apply(scores, context);
+    apply: (scores, context, mask) => {
+      applyMonotone(scores, context, mask);
+      if (!greedy) for (const processor of rest) processor.apply(scores, context);
     },
-    applyMonotone: (scores, context) => {
-      for (const processor of monotone) processor.apply(scores, context);
-    },
+    applyMonotone,
   };
 }

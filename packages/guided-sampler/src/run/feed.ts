@@ -1,0 +1,202 @@
+// Feeds rows of any number of sequences and terms to their models, as few forward passes as possible.
+import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import type { ForwardResult, Row, Transformer } from '@safeinfer/transformer';
+import { TermScores } from '../formula/compile-formula.ts';
+import type { StatsCollector } from './run-stats.ts';
+import type { Sequence } from './sequence.ts';
+import type { TermRow } from './term-row.ts';
+
+/** Wanted: the distributions after the last `want` of the tokens that the row has not seen, drafts included. */
+export interface FeedRequest {
+  readonly sequence: Sequence;
+  readonly termId: string;
+  /** How many drafts of the sequence to feed. */
+  readonly drafts: number;
+  readonly want: number;
+}
+
+export interface FeedOptions {
+  readonly stats: StatsCollector;
+  readonly signal: AbortSignal | undefined;
+  /** Logits beyond it are padding of one of the models. */
+  readonly vocabSize: number;
+  /** Prompt tokens of one pass: bounds the memory of prefill. */
+  readonly maxPrefillTokens: number;
+}
+
+interface Job {
+  readonly request: FeedRequest;
+  readonly row: TermRow;
+  readonly tokens: readonly number[];
+  readonly phase: 'prompt' | 'generation';
+  /** Distributions to read from the end of this pass's tokens. */
+  readonly want: number;
+  readonly out: TermScores[];
+}
+
+function toRow(job: Job): Row {
+  const { spec } = job.row.term;
+  const interventions =
+    job.phase === 'generation' ? job.row.generationInterventions : spec.interventions;
+  return {
+    tokens: job.tokens,
+    cache: job.row.cache,
+    phase: job.phase,
+    ...(spec.adapter === undefined ? {} : { adapter: spec.adapter }),
+    ...(interventions === undefined ? {} : { interventions }),
+  };
+}
+
+/** Fails on NaN and +Infinity; -Infinity is a masked token. One pass, a fraction of the log-sum-exp's cost. */
+function checked(job: Job, logits: Float32Array): TermScores {
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += logits[i] as number;
+  if (Number.isNaN(sum) || sum === Number.POSITIVE_INFINITY) {
+    throw new SafeInferError(`term "${job.request.termId}" gave logits that are not finite`, {
+      code: 'NON_FINITE',
+      hint: 'check the steering strength and the adapter of this term, and the weights of its model',
+    });
+  }
+  return new TermScores(logits);
+}
+
+/** Reads the wanted distributions of every job of one pass. */
+async function read(
+  result: ForwardResult,
+  jobs: readonly Job[],
+  single: boolean,
+  vocabSize: number,
+): Promise<void> {
+  if (single) {
+    const stacked = result.lastLogits();
+    const data = (await stacked.data()) as Float32Array;
+    const width = stacked.shape[1];
+    jobs.forEach((job, i) => {
+      if (job.want > 0) job.out.push(checked(job, data.subarray(i * width, i * width + vocabSize)));
+    });
+    return;
+  }
+  for (const [i, job] of jobs.entries()) {
+    if (job.want === 0) continue;
+    const logits = result.logits(i);
+    const data = (await logits.data()) as Float32Array;
+    const [rows, width] = logits.shape;
+    for (let at = rows - job.want; at < rows; at++) {
+      job.out.push(checked(job, data.subarray(at * width, at * width + vocabSize)));
+    }
+  }
+}
+
+async function runPass(
+  model: Transformer,
+  jobs: readonly Job[],
+  options: FeedOptions,
+): Promise<void> {
+  throwIfAborted(options.signal);
+  const started = performance.now();
+  const most = Math.max(...jobs.map((job) => job.want));
+  const kind = most === 0 ? 'none' : most === 1 ? 'last' : 'all';
+  const result = model.forward(jobs.map(toRow), { logits: kind });
+  try {
+    for (const job of jobs) job.row.advance(job.tokens.length);
+    if (kind !== 'none') await read(result, jobs, kind === 'last', options.vocabSize);
+  } finally {
+    result.dispose();
+  }
+  const share = (performance.now() - started) / jobs.length;
+  options.stats.passes++;
+  for (const { request, tokens } of jobs) {
+    options.stats.add(request.termId, 'forwards', 1);
+    options.stats.add(request.termId, 'tokens', tokens.length);
+    options.stats.add(request.termId, 'ms', share);
+  }
+}
+
+/** Groups by model; prompts are cut into passes of bounded size. */
+async function runJobs(jobs: readonly Job[], options: FeedOptions): Promise<void> {
+  for (const model of new Set(jobs.map((job) => job.row.term.spec.model))) {
+    let batch: Job[] = [];
+    let size = 0;
+    for (const job of jobs.filter((j) => j.row.term.spec.model === model)) {
+      if (batch.length > 0 && size + job.tokens.length > options.maxPrefillTokens) {
+        await runPass(model, batch, options);
+        batch = [];
+        size = 0;
+      }
+      batch.push(job);
+      size += job.tokens.length;
+    }
+    if (batch.length > 0) await runPass(model, batch, options);
+  }
+}
+
+/**
+ * Runs all requests and returns, for each, its `want` distributions in order. Prompts go first, in passes of their
+ * own; generated tokens follow, several at once where a row has fallen behind.
+ */
+export async function feed(
+  requests: readonly FeedRequest[],
+  options: FeedOptions,
+): Promise<readonly (readonly TermScores[])[]> {
+  const outs = requests.map((): TermScores[] => []);
+  const rows = requests.map(({ sequence, termId }) => sequence.rows.get(termId) as TermRow);
+  const plans = requests.map((request, i) => {
+    const row = rows[i] as TermRow;
+    return {
+      request,
+      row,
+      out: outs[i] as TermScores[],
+      rest: request.sequence.pending(row, request.drafts),
+    };
+  });
+
+  const prompts = plans.filter(({ row }) => row.promptPending);
+  await runJobs(
+    prompts.map(({ request, row, out, rest }): Job => {
+      // The distribution after the prompt is wanted when the later tokens alone do not make up the number.
+      const want = request.want > rest.length ? 1 : 0;
+      return { request, row, out, tokens: row.prompt, phase: 'prompt', want };
+    }),
+    options,
+  );
+
+  // Long deferred tails whose distributions nobody wants are fed without the unembedding.
+  const behind = plans.flatMap(({ request, row, out, rest }): Job[] => {
+    const needed = Math.min(request.want, rest.length);
+    const early = rest.slice(0, rest.length - needed);
+    if (early.length === 0 || (request.want === 1 && !row.oneByOne)) return [];
+    return [{ request, row, out, tokens: early, phase: 'generation', want: 0 }];
+  });
+  for (const round of oneByOneRounds(behind)) await runJobs(round, options);
+
+  const last = plans.flatMap(({ request, row, out }): Job[] => {
+    const rest = request.sequence.pending(row, request.drafts);
+    if (rest.length === 0) return [];
+    const want = Math.min(request.want, rest.length);
+    return [{ request, row, out, tokens: rest, phase: 'generation', want }];
+  });
+  for (const round of oneByOneRounds(last)) await runJobs(round, options);
+  return outs;
+}
+
+/** Splits jobs of rows that must be fed token by token into rounds; the others run whole in the first round. */
+function oneByOneRounds(jobs: readonly Job[]): readonly (readonly Job[])[] {
+  const rounds: Job[][] = [];
+  for (const job of jobs) {
+    const pieces = job.row.oneByOne
+      ? job.tokens.map(
+          (token, i): Job => ({
+            ...job,
+            tokens: [token],
+            want: i >= job.tokens.length - job.want ? 1 : 0,
+          }),
+        )
+      : [job];
+    pieces.forEach((piece, i) => {
+      const round = rounds[i] ?? [];
+      rounds[i] = round;
+      round.push(piece);
+    });
+  }
+  return rounds;
+}

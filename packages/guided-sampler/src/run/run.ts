@@ -1,0 +1,356 @@
+// One generation: admits prompts, runs steps over all active answers, verifies drafts, emits events.
+import { throwIfAborted } from '@safeinfer/backend';
+import type { TermScores } from '../formula/compile-formula.ts';
+import { buildChain, type Chain } from '../sampling/chain.ts';
+import { rowKey } from '../sampling/random.ts';
+import { IncrementalText } from '../text/incremental-text.ts';
+import { roomFor } from './context-limit.ts';
+import { Emitter, type Ran } from './emit.ts';
+import type { FinishEvent, StepEvent } from './events.ts';
+import { type FeedOptions, type FeedRequest, feed } from './feed.ts';
+import type { GenerateOptions, Request } from './generate-options.ts';
+import { StatsCollector } from './run-stats.ts';
+import { Sequence } from './sequence.ts';
+import { StepChooser } from './step-chooser.ts';
+import { type StepMode, TermPolicy } from './term-policy.ts';
+import type { Checkpoint, TermRow } from './term-row.ts';
+
+/** Answers in the making at once: enough rows to share the weights, few enough for short answers to leave early. */
+const DEFAULT_BATCH = 8;
+/** Padded prompt tokens of one pass; activations of a 1B model stay under about 1 GB. */
+const MAX_PREFILL_TOKENS = 4096;
+/** Decided tokens do not need verification, but drafts hold memory: at most this many times `speculate`. */
+const DRAFT_FACTOR = 4;
+
+type DraftMode = Extract<StepMode, { kind: 'draft' }>;
+
+export class Run implements Disposable {
+  readonly stats: StatsCollector;
+  readonly #options: GenerateOptions;
+  readonly #request: Request;
+  readonly #chain: Chain;
+  readonly #chooser: StepChooser;
+  readonly #policy: TermPolicy;
+  readonly #emitter: Emitter;
+  readonly #feed: FeedOptions;
+  readonly #active = new Set<Sequence>();
+  readonly #limits = new WeakMap<Sequence, number>();
+  readonly #waiting: { readonly prompt: number; readonly sample: number; readonly row: number }[];
+
+  constructor(request: Request) {
+    const { options } = request;
+    const { plan } = options;
+    this.#options = options;
+    this.#request = request;
+    this.#chain = buildChain(options.sampling ?? {}, [...request.stopTokens], options.processors);
+    this.stats = new StatsCollector(plan.terms.map((term) => term.id));
+    const attribution = options.attribution !== 'none';
+    this.#chooser = new StepChooser({
+      plan,
+      chain: this.#chain,
+      logprobs: options.logprobs,
+      attribution,
+    });
+    this.#policy = new TermPolicy(options, this.#chain);
+    this.#emitter = new Emitter({
+      plan,
+      stats: this.stats,
+      stopTokens: request.stopTokens,
+      attribution,
+      limitOf: (sequence) => this.#limits.get(sequence) ?? options.maxNewTokens,
+    });
+    this.#feed = {
+      stats: this.stats,
+      signal: options.signal,
+      vocabSize: plan.vocabSize,
+      maxPrefillTokens: MAX_PREFILL_TOKENS,
+    };
+    const copies = new Map<number, number>();
+    this.#waiting = request.prompts.flatMap((perTerm, prompt) =>
+      Array.from({ length: options.n ?? 1 }, (_, sample) => {
+        const content = rowKey(perTerm[0] as readonly number[], 0);
+        const copy = copies.get(content) ?? 0;
+        copies.set(content, copy + 1);
+        return { prompt, sample, row: rowKey(perTerm[0] as readonly number[], copy) };
+      }),
+    );
+  }
+
+  get done(): boolean {
+    return this.#active.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** One step of every active answer. */
+  async step(): Promise<readonly StepEvent[]> {
+    throwIfAborted(this.#options.signal);
+    await this.#admit();
+    const events: StepEvent[] = [];
+    const masks = new Map<Sequence, Int32Array | undefined>();
+    const together: { sequence: Sequence; mode: Extract<StepMode, { kind: 'together' }> }[] = [];
+    const drafting: { sequence: Sequence; mode: DraftMode }[] = [];
+    for (const sequence of [...this.#active]) {
+      const mask = await sequence.grammar?.allowed();
+      masks.set(sequence, mask);
+      const forced = this.#forced(sequence, mask);
+      if (forced !== undefined) {
+        events.push(...this.#accept(sequence, { token: forced }, this.#ranNothing(sequence)));
+        continue;
+      }
+      const mode = this.#policy.mode(sequence);
+      if (mode.kind === 'together') together.push({ sequence, mode });
+      else drafting.push({ sequence, mode });
+    }
+    const scores = await this.#feedFirst(together, drafting);
+    for (const { sequence, mode } of together) {
+      events.push(...this.#chooseTogether(sequence, mode, scores, masks.get(sequence)));
+    }
+    const verify: typeof drafting = [];
+    for (const { sequence, mode } of drafting) {
+      const first = scores.get(sequence)?.get(mode.first) as TermScores;
+      const result = this.#draft(sequence, mode, first, masks.get(sequence));
+      events.push(...result.events);
+      if (result.verify) verify.push({ sequence, mode });
+    }
+    events.push(...(await this.#verify(verify)));
+    return events;
+  }
+
+  /** Finish events of everything that was not finished. */
+  abort(detail: string): readonly FinishEvent[] {
+    const events = [...this.#active].map((s) => this.#emitter.finish(s, 'abort', detail));
+    this[Symbol.dispose]();
+    return events;
+  }
+
+  [Symbol.dispose](): void {
+    for (const sequence of this.#active) sequence[Symbol.dispose]();
+    this.#active.clear();
+    this.#waiting.length = 0;
+  }
+
+  async #admit(): Promise<void> {
+    const { plan, stop, maxNewTokens, grammar, seed } = this.#options;
+    const size = this.#options.batchSize ?? DEFAULT_BATCH;
+    while (this.#active.size < size) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const prompts = this.#request.prompts[next.prompt] as readonly (readonly number[])[];
+      const { tokenizer } = plan.model;
+      const sequence = new Sequence({
+        plan,
+        ...next,
+        prompts,
+        seed: seed ?? 0,
+        text: tokenizer === undefined ? undefined : new IncrementalText(tokenizer, stop ?? []),
+        grammar: await grammar?.start(),
+      });
+      this.#limits.set(sequence, Math.min(maxNewTokens, roomFor(plan, prompts)));
+      this.#active.add(sequence);
+    }
+  }
+
+  /** A token that needs no model: a forced prefix, or the only one that the grammar allows. */
+  #forced(sequence: Sequence, mask: Int32Array | undefined): number | undefined {
+    if (this.#options.logprobs !== undefined || sequence.drafts.length > 0) return undefined;
+    const prefix = this.#options.sampling?.forcedPrefix?.[sequence.nextStep];
+    if (prefix !== undefined && mask === undefined) return prefix;
+    return mask === undefined ? undefined : onlyBit(mask);
+  }
+
+  async #feedFirst(
+    together: readonly {
+      readonly sequence: Sequence;
+      readonly mode: { readonly terms: readonly string[] };
+    }[],
+    drafting: readonly { readonly sequence: Sequence; readonly mode: DraftMode }[],
+  ): Promise<Map<Sequence, Map<string, TermScores>>> {
+    const requests: FeedRequest[] = together.flatMap(({ sequence, mode }) =>
+      mode.terms.map((termId) => ({ sequence, termId, drafts: 0, want: 1 })),
+    );
+    for (const { sequence, mode } of drafting) {
+      const last = sequence.drafts.at(-1);
+      // Feeding an open draft: this is the state to come back to when it is rejected.
+      if (last !== undefined) last.before = (sequence.rows.get(mode.first) as TermRow).checkpoint();
+      requests.push({ sequence, termId: mode.first, drafts: sequence.drafts.length, want: 1 });
+    }
+    const results = requests.length === 0 ? [] : await feed(requests, this.#feed);
+    const scores = new Map<Sequence, Map<string, TermScores>>();
+    requests.forEach(({ sequence, termId }, i) => {
+      const terms = scores.get(sequence) ?? new Map<string, TermScores>();
+      scores.set(sequence, terms);
+      terms.set(termId, results[i]?.[0] as TermScores);
+    });
+    return scores;
+  }
+
+  #chooseTogether(
+    sequence: Sequence,
+    mode: Extract<StepMode, { kind: 'together' }>,
+    scores: ReadonlyMap<Sequence, ReadonlyMap<string, TermScores>>,
+    mask: Int32Array | undefined,
+  ): readonly StepEvent[] {
+    const terms = scores.get(sequence) as ReadonlyMap<string, TermScores>;
+    const step = sequence.nextStep;
+    if (mode.watch !== undefined) {
+      const first = { id: mode.watch, scores: terms.get(mode.watch) as TermScores };
+      const { decided } = this.#chooser.early(sequence, step, first, mask, {
+        decision: true,
+        draft: false,
+      });
+      this.#policy.observe(sequence, decided);
+    }
+    const choice = this.#chooser.full(sequence, step, terms, mask);
+    return this.#accept(sequence, choice, {
+      terms: mode.terms,
+      how: () => 'now',
+      logprob: (id, token) => terms.get(id)?.logProb(token),
+    });
+  }
+
+  /** Chooses from the first term; emits when decided and nothing is open before it. */
+  #draft(
+    sequence: Sequence,
+    mode: DraftMode,
+    scores: TermScores,
+    mask: Int32Array | undefined,
+  ): { readonly events: readonly StepEvent[]; readonly verify: boolean } {
+    const step = sequence.nextStep;
+    const first = { id: mode.first, scores };
+    const wants = { decision: mode.decides, draft: true };
+    const { token, decided } = this.#chooser.early(sequence, step, first, mask, wants);
+    this.#policy.observe(sequence, decided);
+    if (decided && sequence.drafts.length === 0) {
+      const ran: Ran = {
+        terms: [mode.first, ...mode.others],
+        how: (id) => (id === mode.first ? 'now' : 'skipped'),
+        logprob: (id, chosen) => (id === mode.first ? scores.logProb(chosen) : undefined),
+      };
+      return { events: this.#accept(sequence, { token }, ran), verify: false };
+    }
+    sequence.grammar?.accept(token);
+    sequence.drafts.push({ token, decided, scores, mask });
+    const open = sequence.drafts.filter((draft) => !draft.decided).length;
+    const { speculate } = this.#policy;
+    const { formula } = this.#options.plan;
+    const verify =
+      open >= speculate ||
+      sequence.drafts.length >= DRAFT_FACTOR * speculate ||
+      this.#request.stopTokens.has(token) ||
+      sequence.grammar?.finished === true ||
+      sequence.nextStep >= (this.#limits.get(sequence) as number) ||
+      formula.phaseAt(sequence.nextStep) !== formula.phaseAt(step);
+    return { events: [], verify };
+  }
+
+  /** Runs the other terms over all drafts at once; keeps drafts while the full choice agrees. */
+  async #verify(
+    list: readonly { readonly sequence: Sequence; readonly mode: DraftMode }[],
+  ): Promise<readonly StepEvent[]> {
+    const requests = list.flatMap(({ sequence, mode }) => {
+      const count = sequence.drafts.length;
+      return mode.others.map(
+        (termId): FeedRequest => ({ sequence, termId, drafts: count - 1, want: count }),
+      );
+    });
+    if (requests.length === 0) return [];
+    const checkpoints = new Map<TermRow, Checkpoint>();
+    try {
+      for (const { sequence, termId } of requests) {
+        const row = sequence.rows.get(termId) as TermRow;
+        if (sequence.drafts.length > 1) checkpoints.set(row, row.checkpoint());
+      }
+      const results = await feed(requests, this.#feed);
+      return list.flatMap(({ sequence, mode }) => {
+        const others = new Map(
+          requests.flatMap((r, i) =>
+            r.sequence === sequence ? [[r.termId, results[i]] as const] : [],
+          ),
+        );
+        return this.#keepDrafts(sequence, mode, others, checkpoints);
+      });
+    } finally {
+      for (const checkpoint of checkpoints.values()) checkpoint.cache.dispose();
+    }
+  }
+
+  #keepDrafts(
+    sequence: Sequence,
+    mode: DraftMode,
+    others: ReadonlyMap<string, readonly TermScores[] | undefined>,
+    checkpoints: Map<TermRow, Checkpoint>,
+  ): readonly StepEvent[] {
+    const events: StepEvent[] = [];
+    const drafts = [...sequence.drafts];
+    const start = sequence.generated.length;
+    for (const [i, draft] of drafts.entries()) {
+      const terms = new Map<string, TermScores>([[mode.first, draft.scores]]);
+      for (const [id, list] of others) terms.set(id, list?.[i] as TermScores);
+      const choice = this.#chooser.full(sequence, start + i, terms, draft.mask);
+      const kept = choice.token === draft.token;
+      for (const id of mode.others) this.stats.add(id, kept ? 'accepted' : 'rejected', 1);
+      if (!kept) this.#goBack(sequence, mode, checkpoints);
+      // Before the token is accepted its draft must be gone: context and pending tokens count both.
+      sequence.drafts.shift()?.before?.cache.dispose();
+      const ran: Ran = {
+        terms: [mode.first, ...mode.others],
+        how: (id) => (id === mode.first ? 'now' : 'verified'),
+        logprob: (id, token) => terms.get(id)?.logProb(token),
+      };
+      events.push(...this.#accept(sequence, choice, ran, kept));
+      if (!kept || !this.#active.has(sequence)) break;
+    }
+    sequence.clearDrafts();
+    return events;
+  }
+
+  /** The first draft was wrong: whatever was fed from it on is taken back. */
+  #goBack(sequence: Sequence, mode: DraftMode, checkpoints: Map<TermRow, Checkpoint>): void {
+    const draft = sequence.drafts[0];
+    const count = sequence.drafts.length;
+    sequence.grammar?.rollback(count);
+    if (draft?.before !== undefined) {
+      (sequence.rows.get(mode.first) as TermRow).restore(draft.before);
+      delete draft.before;
+    }
+    if (count === 1) return;
+    for (const id of mode.others) {
+      const row = sequence.rows.get(id) as TermRow;
+      const checkpoint = checkpoints.get(row);
+      if (checkpoint === undefined) continue;
+      row.restore(checkpoint);
+      checkpoints.delete(row);
+    }
+  }
+
+  #accept(
+    sequence: Sequence,
+    choice: Parameters<Emitter['token']>[1],
+    ran: Ran,
+    grammarAhead = false,
+  ): readonly StepEvent[] {
+    if (!grammarAhead) sequence.grammar?.accept(choice.token);
+    const { events, over } = this.#emitter.token(sequence, choice, ran);
+    if (over) {
+      this.#active.delete(sequence);
+      sequence[Symbol.dispose]();
+    }
+    return events;
+  }
+
+  #ranNothing(sequence: Sequence): Ran {
+    const { terms } = this.#options.plan.formula.phaseAt(sequence.nextStep);
+    return { terms, how: () => 'skipped', logprob: () => undefined };
+  }
+}
+
+/** The single set bit, or undefined when there are none or several. */
+function onlyBit(mask: Int32Array): number | undefined {
+  let found: number | undefined;
+  for (let i = 0; i < mask.length; i++) {
+    const word = mask[i] as number;
+    if (word === 0) continue;
+    if (found !== undefined || (word & (word - 1)) !== 0) return undefined;
+    found = i * 32 + 31 - Math.clz32(word);
+  }
+  return found;
+}

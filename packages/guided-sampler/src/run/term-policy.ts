@@ -1,0 +1,77 @@
+// Which terms run first in a step: all together, or the first alone because it will probably decide.
+import type { Plan } from '../plan/plan.ts';
+import type { Chain } from '../sampling/chain.ts';
+import type { GenerateOptions } from './generate-options.ts';
+import type { Sequence } from './sequence.ts';
+
+/** How one step of a sequence runs. */
+export type StepMode =
+  | {
+      readonly kind: 'together';
+      readonly terms: readonly string[];
+      readonly watch: string | undefined;
+    }
+  | {
+      readonly kind: 'draft';
+      readonly first: string;
+      readonly others: readonly string[];
+      /** Bounds may decide without the others. */
+      readonly decides: boolean;
+    };
+
+/** Weight of the newest token in the running skip rate: a memory of about ten tokens. */
+const NEWEST = 0.1;
+/** Running the first term alone costs a second pass whenever it does not decide: it pays above this rate. */
+const START_DRAFTING = 0.75;
+/** Switching re-packs caches, so it takes a clear change to go back. */
+const STOP_DRAFTING = 0.55;
+
+export class TermPolicy {
+  readonly #plan: Plan;
+  readonly #lazy: 'auto' | boolean;
+  readonly #speculate: number;
+  readonly #drafting = new WeakSet<Sequence>();
+
+  constructor(options: GenerateOptions, chain: Chain) {
+    this.#plan = options.plan;
+    // A reported distribution needs every term; truncation needs the whole distribution to be bounded.
+    const possible = options.logprobs === undefined && chain.boundable;
+    this.#lazy = possible ? (options.lazy ?? 'auto') : false;
+    this.#speculate = options.logprobs === undefined ? (options.speculate ?? 1) : 1;
+  }
+
+  /** Drafts that may be open before the others verify. */
+  get speculate(): number {
+    return this.#speculate;
+  }
+
+  mode(sequence: Sequence): StepMode {
+    const step = sequence.nextStep;
+    const { formula, skipRules } = this.#plan;
+    const phase = formula.phaseAt(step);
+    const rule = skipRules[formula.phases.indexOf(phase)];
+    if (phase.terms.length === 1) return { kind: 'together', terms: phase.terms, watch: undefined };
+    const first = rule?.first ?? (phase.terms[0] as string);
+    const others = phase.terms.filter((id) => id !== first);
+    const decides = rule !== undefined && this.#lazy !== false;
+    const draft: StepMode = { kind: 'draft', first, others, decides };
+    if (sequence.drafts.length > 0 || this.#speculate > 1) return draft;
+    if (!decides) return { kind: 'together', terms: phase.terms, watch: undefined };
+    if (this.#lazy === true || !this.#shareModel(first, others)) return draft;
+    if (sequence.skipRate >= START_DRAFTING) this.#drafting.add(sequence);
+    if (sequence.skipRate < STOP_DRAFTING) this.#drafting.delete(sequence);
+    return this.#drafting.has(sequence)
+      ? draft
+      : { kind: 'together', terms: phase.terms, watch: first };
+  }
+
+  /** Tells whether the first term would have decided (or did). */
+  observe(sequence: Sequence, decided: boolean): void {
+    sequence.skipRate += NEWEST * ((decided ? 1 : 0) - sequence.skipRate);
+  }
+
+  #shareModel(first: string, others: readonly string[]): boolean {
+    const model = (id: string) => this.#plan.terms.find((term) => term.id === id)?.spec.model;
+    return others.some((id) => model(id) === model(first));
+  }
+}
