@@ -1,6 +1,13 @@
 // Public API of @safeinfer/transformer.
 
 // --- Loading: weights, hub, tokenizer, chat template ---
+export { type ChatTemplateSource, readChatTemplate } from './chat-template/read-chat-template.ts';
+export {
+  type ChatMessage,
+  encodeChat,
+  type RenderChatOptions,
+  renderChat,
+} from './chat-template/render-chat.ts';
 export {
   type Checkpoint,
   type CheckpointTensor,
@@ -14,6 +21,20 @@ export {
   type SafetensorsFile,
   type TensorData,
 } from './safetensors/safetensors-file.ts';
+export {
+  type TensorToWrite,
+  type TensorValues,
+  type WriteOptions,
+  writeSafetensors,
+} from './safetensors/write-safetensors.ts';
+export type { SpecialTokens } from './tokenizer/special-tokens.ts';
+export type { StreamDecoder } from './tokenizer/stream-decoder.ts';
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  loadTokenizer,
+  type Tokenizer,
+} from './tokenizer/tokenizer.ts';
 // --- end of loading ---
 
 // --- Engine: models, hooks, caches, adapters ---
@@ -28,6 +49,10 @@ export type {
 } from './config/model-config.ts';
 export type { BlockWeight, GlobalWeight, WeightName } from './config/weight-name.ts';
 export { weightShapes } from './config/weight-shapes.ts';
+export { findNonFinite, type NonFinite } from './generate/find-non-finite.ts';
+export type { ChoiceContext, GenerateEvent, GenerateOptions } from './generate/generate.ts';
+export { greedy } from './generate/greedy.ts';
+export { discardTape } from './gradients/discard-tape.ts';
 export type {
   GradientInputs,
   GradientOptions,
