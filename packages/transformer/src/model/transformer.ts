@@ -6,6 +6,7 @@ import { checkAdapter } from '../adapters/check-adapter.ts';
 import { RowCache } from '../cache/row-cache.ts';
 import type { ModelConfig } from '../config/model-config.ts';
 import type { WeightName } from '../config/weight-name.ts';
+import { type GenerateEvent, type GenerateOptions, generate } from '../generate/generate.ts';
 import { type GradientOptions, type Gradients, gradients } from '../gradients/gradients.ts';
 import { reasonAgainst } from '../hooks/check-hook-name.ts';
 import type { HookName } from '../hooks/hook-name.ts';
@@ -71,6 +72,21 @@ export class Transformer<T extends TextCodec = TextCodec> implements Disposable 
    */
   forward(rows: readonly Row[], options: ForwardOptions = {}): ForwardResult {
     return forward(this.#sources(), rows, options);
+  }
+
+  /**
+   * Prefills the rows and decodes them together, one event per row and step. Greedy unless `choose` says
+   * otherwise. Rows end on their own; the others go on over their caches. Caches given with rows are
+   * extended and stay the caller's; others are freed when the generator ends, is left, or throws.
+   *
+   * Throws what `forward` throws, ABORTED, and NON_FINITE naming the layer that made a NaN.
+   */
+  generate(
+    rows: readonly Row[],
+    options: GenerateOptions,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
+    this.#check();
+    return generate(this, rows, options);
   }
 
   /**
