@@ -95,6 +95,11 @@ export class OrtBackend extends MathBackendCPU {
     return { info: { dataId: this.#store(record), shape: [...shape], dtype: 'float32' }, values };
   }
 
+  /** The tensor is a weight that stays: its first product by few rows packs it. */
+  markConstant(dataId: object): void {
+    this.record(dataId).constant = true;
+  }
+
   /** Another handle on the same values in another shape. */
   reshaped(info: TensorInfo, shape: readonly number[]): TensorInfo {
     this.incRef(info.dataId);

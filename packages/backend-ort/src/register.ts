@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { repairCpuKernels, type Started, type StartOptions } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
+import { fusedKernels } from './fused/fused-kernels.ts';
 import {
   concat,
   gather,
@@ -33,6 +34,7 @@ const PRIORITY = 2;
 function ownKernels(): Record<string, Kernel> {
   return {
     ...elementwiseKernels(),
+    ...fusedKernels(),
     BatchMatMul: batchMatMul,
     _FusedMatMul: fusedMatMul,
     Transpose: transpose,

@@ -2,10 +2,18 @@
 export { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
 export type { Started, StartOptions } from './detect/candidate.ts';
 export { einsum } from './einsum.ts';
+export {
+  type FusedActivation,
+  type FusedKernelName,
+  type FusedKernels,
+  hasFusedKernel,
+  runFused,
+} from './fused-kernels.ts';
 export { guardedWhere } from './gradients/guarded-where.ts';
 export { stopGradient } from './gradients/stop-gradient.ts';
 export { repairCpuKernels } from './kernels/cpu-kernels.ts';
 export { registerWasmKernels } from './kernels/wasm-kernels.ts';
+export { markConstant } from './mark-constant.ts';
 export { keepOnly, TensorScope, tensorsIn, withTensors } from './memory-scope.ts';
 export { prepareTfjs } from './prepare-tfjs.ts';
 export { assertFinite, readTensor } from './read-tensor.ts';

@@ -1,0 +1,169 @@
+import { type FusedActivation, runFused, useBackend } from '@safeinfer/backend';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const normal = (shape: number[], seed: number): tf.Tensor =>
+  tf.randomNormal(shape, 0, 1, 'float32', seed);
+
+/** Largest difference between a fused kernel and the operations it stands for. */
+function difference(fused: () => tf.Tensor | undefined, composed: () => tf.Tensor): number {
+  return tf.tidy(() => {
+    const a = fused();
+    if (a === undefined) throw new Error('the kernel is not registered');
+    const b = composed();
+    expect(a.shape).toEqual(b.shape);
+    return tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+  });
+}
+
+describe('fused kernels equal their compositions', () => {
+  beforeAll(async () => {
+    await useBackend({ name: 'ort' });
+  });
+
+  for (const rows of [2, 64]) {
+    for (const kind of ['rms', 'layer'] as const) {
+      for (const biased of [false, true]) {
+        it(`${kind} norm of ${rows} rows, bias ${biased}`, () => {
+          const x = normal([rows, 320], 1);
+          const gain = normal([320], 2);
+          const bias = normal([320], 3);
+          const worst = difference(
+            () =>
+              runFused('SafeInferNorm', biased ? { x, gain, bias } : { x, gain }, {
+                kind,
+                eps: 1e-5,
+                gainOffset: 1,
+              }),
+            () => {
+              const c = kind === 'rms' ? x : tf.sub(x, tf.mean(x, -1, true));
+              const scale = tf.sqrt(tf.add(tf.mean(tf.square(c), -1, true), 1e-5));
+              const y = tf.mul(tf.div(c, scale), tf.add(gain, 1));
+              return biased ? tf.add(y, bias) : y;
+            },
+          );
+          expect(worst).toBeLessThan(1e-5);
+          tf.dispose([x, gain, bias]);
+        });
+      }
+    }
+  }
+
+  const composed: Record<FusedActivation, (x: tf.Tensor) => tf.Tensor> = {
+    gelu: (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
+    gelu_tanh: (x) =>
+      tf.mul(
+        tf.mul(x, 0.5),
+        tf.add(
+          tf.tanh(tf.mul(tf.add(x, tf.mul(tf.pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI))),
+          1,
+        ),
+      ),
+    quick_gelu: (x) => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))),
+    silu: (x) => tf.mul(x, tf.sigmoid(x)),
+    relu: (x) => tf.relu(x),
+  };
+  for (const [name, compose] of Object.entries(composed)) {
+    for (const size of [100, 5000]) {
+      it(`${name} of ${size} values, alone and as a gate`, () => {
+        const activation = name as FusedActivation;
+        const x = tf.mul(normal([size], 4), 3);
+        const up = normal([size], 5);
+        const alone = difference(
+          () => runFused('SafeInferActivation', { x }, { activation }),
+          () => compose(x),
+        );
+        const gated = difference(
+          () => runFused('SafeInferGate', { gate: x, up }, { activation }),
+          () => tf.mul(compose(x), up),
+        );
+        expect(Math.max(alone, gated)).toBeLessThan(1e-5);
+        tf.dispose([x, up]);
+      });
+    }
+  }
+
+  it('rotary embedding, partial and neighbouring pairs', () => {
+    const pairs = tf.buffer([8, 8]);
+    for (const [a, b] of [
+      [0, 1],
+      [2, 3],
+    ] as const) {
+      pairs.set(-1, b, a);
+      pairs.set(1, a, b);
+    }
+    const p = pairs.toTensor();
+    const x = normal([5, 3, 8], 6);
+    const cos = normal([5, 1, 8], 7);
+    const sin = normal([5, 1, 8], 8);
+    const worst = difference(
+      () => runFused('SafeInferRope', { x, cos, sin, pairs: p }, {}),
+      () => {
+        const turned = tf.reshape(tf.matMul(tf.reshape(x, [15, 8]), p as tf.Tensor2D), [5, 3, 8]);
+        return tf.add(tf.mul(x, cos), tf.mul(turned, sin));
+      },
+    );
+    expect(worst).toBeLessThan(1e-5);
+    tf.dispose([p, x, cos, sin]);
+  });
+
+  for (const { group, length, keys, masked, softcap } of [
+    { group: 1, length: 1, keys: [9], masked: false, softcap: 0 },
+    { group: 1, length: 4, keys: [5, 4], masked: true, softcap: 0 },
+    { group: 3, length: 1, keys: [7, 2, 1], masked: true, softcap: 2 },
+    { group: 3, length: 4, keys: [6], masked: true, softcap: 0 },
+    { group: 3, length: 4, keys: [6, 1], masked: false, softcap: 5 },
+    { group: 2, length: 5, keys: [3, 6], masked: true, softcap: 0 },
+  ]) {
+    it(`attention: groups of ${group}, ${length} queries, keys ${keys}, mask ${masked}, cap ${softcap}`, () => {
+      const [streams, kv, width] = [2, 2, 16];
+      const q = normal([streams, kv * group, length, width], 1);
+      const total = keys.reduce((sum, n) => sum + n, 0);
+      const blocks: Record<string, tf.Tensor> = {};
+      keys.forEach((n, i) => {
+        blocks[`k${i}`] = normal([streams, kv, n, width], 10 + i);
+        blocks[`v${i}`] = normal([streams, kv, n, width], 20 + i);
+      });
+      const mask = tf.mul(
+        tf.cast(tf.greater(normal([streams, 1, length, total], 30), 0.7), 'float32'),
+        -1e9,
+      );
+      const worst = difference(
+        () =>
+          runFused(
+            'SafeInferAttention',
+            { q, ...blocks, ...(masked ? { mask } : {}) },
+            { blocks: keys.length, softcap },
+          ),
+        () => {
+          const side = (name: string): tf.Tensor => {
+            const joined = tf.concat(
+              keys.map((_, i) => blocks[`${name}${i}`]!),
+              2,
+            );
+            const repeated = tf.tile(tf.expandDims(joined, 2), [1, 1, group, 1, 1]);
+            return tf.reshape(repeated, [streams, kv * group, total, width]);
+          };
+          let scores = tf.matMul(q, side('k'), false, true);
+          if (softcap > 0) scores = tf.mul(tf.tanh(tf.div(scores, softcap)), softcap);
+          if (masked) scores = tf.add(scores, mask);
+          return tf.matMul(tf.softmax(scores), side('v'));
+        },
+      );
+      expect(worst).toBeLessThan(1e-5);
+      tf.dispose([q, mask, blocks]);
+    });
+  }
+
+  it('are not used while a gradient is recorded', () => {
+    const slope = tf.tidy(() =>
+      tf
+        .grad((x) => {
+          expect(runFused('SafeInferActivation', { x }, { activation: 'relu' })).toBeUndefined();
+          return tf.sum(tf.relu(x));
+        })(tf.tensor1d([-1, 2]))
+        .dataSync(),
+    );
+    expect([...slope]).toEqual([0, 1]);
+  });
+});
