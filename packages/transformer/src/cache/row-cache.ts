@@ -7,11 +7,13 @@ import type { Segment } from './chunk.ts';
  * succeeds. Owned by the caller: dispose it.
  */
 export class RowCache implements Disposable {
+  readonly nLayers: number;
   #layers: (readonly Segment[])[];
   #length = 0;
   #disposed = false;
 
   constructor(nLayers: number) {
+    this.nLayers = nLayers;
     this.#layers = Array.from({ length: nLayers }, () => []);
   }
 
@@ -20,14 +22,10 @@ export class RowCache implements Disposable {
     return this.#length;
   }
 
-  get nLayers(): number {
-    return this.#layers.length;
-  }
-
   /** A second cache with the same contents and no copy; each then grows on its own. */
   fork(): RowCache {
     this.#check();
-    const copy = new RowCache(this.#layers.length);
+    const copy = new RowCache(this.nLayers);
     copy.#length = this.#length;
     copy.#layers = this.#layers.map((segments) => {
       for (const { chunk } of segments) chunk.retain();
