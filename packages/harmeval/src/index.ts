@@ -9,6 +9,14 @@ export {
   type LabelledPair,
 } from './calibration/agreement.ts';
 export { type CorrectedRate, type JudgeQuality, roganGladen } from './calibration/rogan-gladen.ts';
+export {
+  isHumanRefusal,
+  type LabelledResponse,
+  type RefusalClass,
+  refusalPairs,
+  xsTestCompletions,
+  xsTestLabels,
+} from './calibration/xstest-labels.ts';
 export { canonicalJson, contentHash, deriveSeed } from './canonical-hash.ts';
 export { type Dataset, loadDataset, withItems } from './datasets/dataset.ts';
 export {
@@ -21,12 +29,21 @@ export {
   type SplitRule,
   testOnly,
 } from './datasets/dataset-spec.ts';
+export { datasetSpecs } from './datasets/dataset-specs.ts';
+export {
+  type DownloadOptions,
+  downloadDataset,
+  downloadDatasetFiles,
+} from './datasets/download-dataset.ts';
 export { type Item, type ItemLabel, itemId, type RawItem } from './datasets/item.ts';
-export { loadDatasetFromFile } from './datasets/load-dataset-file.ts';
+export { loadDatasetFromFile, readDatasetFiles } from './datasets/load-dataset-file.ts';
+export { type LocalSetOptions, localSpec } from './datasets/local-spec.ts';
+export { clusterNearDuplicates } from './datasets/near-duplicates.ts';
 export type { DatasetFiles, LoadReport, ReadSourceOptions } from './datasets/read-source.ts';
 export { cellText, type SourceFormat, type SourceRow } from './datasets/row.ts';
 export { type SampleOptions, sampleDataset } from './datasets/sample.ts';
 export { type SplitPart, selectPart, splitPart } from './datasets/split.ts';
+export type { TableColumns } from './datasets/table-item.ts';
 export {
   type ChatMessage,
   defineGenerate,
@@ -111,3 +128,43 @@ export {
   type StyleContext,
   withSystemPrompt,
 } from './styles/prompt-style.ts';
+export { arcChallenge, arcEasy, arcPrompt } from './utility/arc.ts';
+export { selfInstructSeed, selfInstructUser } from './utility/benign-instructions.ts';
+export {
+  flexibleAnswer,
+  gsm8kPrompt,
+  gsm8kTest,
+  gsm8kTrain,
+  type MathItem,
+  strictAnswer,
+} from './utility/gsm8k.ts';
+export { downloadUtility, loadUtilityFromFile, type UtilitySet } from './utility/load-utility.ts';
+export type {
+  LogLikelihood,
+  LogLikelihoodRequest,
+  LogLikelihoodResult,
+} from './utility/log-likelihood.ts';
+export { mmluHub, mmluPrompt, mmluSubject } from './utility/mmlu.ts';
+export {
+  type ChoiceItem,
+  type ChoicePrompt,
+  type ChoiceResult,
+  type ChoiceScore,
+  type ScoreChoicesOptions,
+  scoreChoices,
+} from './utility/multiple-choice.ts';
+export {
+  type DocumentItem,
+  linesSource,
+  mePpl,
+  type Perplexity,
+  scorePerplexity,
+} from './utility/perplexity.ts';
+export {
+  scoreTruthfulQa,
+  type TruthfulQaItem,
+  type TruthfulQaScore,
+  type TruthTargets,
+  truthfulQa,
+  truthfulQaPrefix,
+} from './utility/truthful-qa.ts';

@@ -3,9 +3,10 @@ import type { RawItem } from './item.ts';
 import type { SourceFormat, SourceRow } from './row.ts';
 
 export interface SourceFile {
-  /** Path inside the origin repository. */
+  /** Path inside the origin repository; `*.json` or `*`: the only (data) file of that ending, where no name is fixed. */
   readonly path: string;
-  readonly format: SourceFormat;
+  /** From the file's ending when absent. */
+  readonly format?: SourceFormat;
   /** Column names of a CSV file without a header row. */
   readonly header?: readonly string[];
 }
@@ -41,10 +42,11 @@ export interface Licence {
 
 export interface DatasetSource<Item> {
   readonly name: string;
-  /** Commit of the origin that the counts below belong to, or `unpinned` where no commit is known. */
+  /** Commit of the origin that the counts below belong to; `main` where no commit is known, and then only counts hold. */
   readonly revision: string;
   readonly origin: DatasetOrigin;
   readonly files: readonly SourceFile[];
+  /** None when the publisher's own counts disagree: then rows are reported and not checked. */
   readonly editions: readonly Edition[];
   readonly licence: Licence;
   /** Columns every row must have. */

@@ -1,41 +1,45 @@
 // Datasets from the local disk.
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HarmEvalError } from '../harm-eval-error.ts';
 import { type Dataset, loadDataset } from './dataset.ts';
 import type { DatasetSource, DatasetSpec } from './dataset-spec.ts';
+import { matchingPath } from './matching-path.ts';
 import type { DatasetFiles, ReadSourceOptions } from './read-source.ts';
 
 /**
  * Reads the files of a dataset. `path` is the file itself for sets of one file, or the directory that holds all of them
  * (under their declared paths or flat).
+ * @throws HarmEvalError `NOT_FOUND`
  */
 export async function readDatasetFiles<T>(
   source: DatasetSource<T>,
   path: string,
 ): Promise<DatasetFiles> {
-  const [only] = source.files;
-  if (source.files.length === 1 && only !== undefined) {
+  if (source.files.length === 1) {
     const direct = await readIfPresent(path);
-    if (direct !== undefined) return { [only.path]: direct };
+    if (direct !== undefined) return { [basename(path)]: direct };
   }
+  const present = await readdir(path, { recursive: true }).catch(() => []);
   const entries: [string, Uint8Array][] = [];
   for (const { path: declared } of source.files) {
-    const bytes =
-      (await readIfPresent(join(path, declared))) ??
-      (await readIfPresent(join(path, basename(declared))));
-    if (bytes === undefined) {
+    const found =
+      matchingPath(declared, present) ??
+      present.find((file) => basename(file) === basename(declared));
+    const bytes = found === undefined ? undefined : await readIfPresent(join(path, found));
+    if (found === undefined || bytes === undefined) {
       throw new HarmEvalError(`${source.name}: ${declared} was not found at ${path}`, {
         code: 'NOT_FOUND',
         hint: 'pass the path of the file, or of the directory that holds it',
         location: { file: declared },
       });
     }
-    entries.push([declared, bytes]);
+    entries.push([source.files.length === 1 ? found : declared, bytes]);
   }
   return Object.fromEntries(entries);
 }
 
+/** Loads a declared set from a file or a directory. */
 export async function loadDatasetFromFile(
   spec: DatasetSpec,
   path: string,

@@ -3,7 +3,7 @@ import { sha256 } from '../canonical-hash.ts';
 import { HarmEvalError } from '../harm-eval-error.ts';
 import type { DatasetSource, Edition } from './dataset-spec.ts';
 import { concernsSexualContentWithMinors } from './minors-filter.ts';
-import { decodeUtf8, readRows } from './read-rows.ts';
+import { decodeUtf8, formatOf, readRows } from './read-rows.ts';
 import { cellText, type SourceRow } from './row.ts';
 
 /** Bytes by declared path; for a set of one file any key will do. */
@@ -27,7 +27,7 @@ export interface LoadReport {
   readonly rowsInFiles: number;
   /** Rows about sexual content with minors: dropped always. */
   readonly droppedMinors: number;
-  /** Rows without a question. */
+  /** Rows without a question, or that the set's loader leaves out (see its caveats). */
   readonly droppedEmpty: number;
   /** Rows whose question occurred before. */
   readonly droppedDuplicates: number;
@@ -66,12 +66,9 @@ export async function readSource<T>(
   let droppedMinors = 0;
   let droppedEmpty = 0;
   for (const { row, file } of rows) {
-    if (concernsSexualContentWithMinors(allTexts(row))) {
-      droppedMinors += 1;
-      continue;
-    }
     const item = source.toItem(row, file);
-    if (item === null) droppedEmpty += 1;
+    if (concernsSexualContentWithMinors(allTexts(row), categoryOf(item))) droppedMinors += 1;
+    else if (item === null) droppedEmpty += 1;
     else records.push({ item, row, file });
   }
   return {
@@ -87,6 +84,12 @@ export async function readSource<T>(
   };
 }
 
+/** Items of all kinds may name a category; published sets give such rows one of their own. */
+function categoryOf(item: unknown): string | null {
+  const category = (item as { readonly category?: unknown } | null)?.category;
+  return typeof category === 'string' ? category : null;
+}
+
 function allTexts(row: SourceRow): string[] {
   return Object.keys(row.cells).map((column) => cellText(row, column));
 }
@@ -96,6 +99,7 @@ function matchFiles<T>(source: DatasetSource<T>, files: DatasetFiles) {
   return source.files.map((declared) => {
     const only = source.files.length === 1 && keys.length === 1 ? keys[0] : undefined;
     const bytes = files[declared.path] ?? (only === undefined ? undefined : files[only]);
+    const name = only ?? declared.path;
     if (bytes === undefined) {
       throw new HarmEvalError(`${source.name}: file ${declared.path} is missing`, {
         code: 'WRONG_DATASET',
@@ -103,7 +107,7 @@ function matchFiles<T>(source: DatasetSource<T>, files: DatasetFiles) {
         location: { file: declared.path },
       });
     }
-    return { ...declared, bytes };
+    return { ...declared, bytes, format: declared.format ?? formatOf(name) };
   });
 }
 
@@ -139,7 +143,8 @@ function recognise<T>(
   if (byRows !== undefined && !contradicts(byRows, hashes)) {
     return { edition: byRows.name, verified: 'rows' };
   }
-  if (options.allowUnpinned === true) return { edition: null, verified: 'none' };
+  if (options.allowUnpinned === true || source.editions.length === 0)
+    return { edition: null, verified: 'none' };
   throw byRows === undefined ? wrongCount(source, rows) : wrongHash(source);
 }
 

@@ -1,0 +1,24 @@
+// What multiple choice and perplexity need from a model: the log-probability of a continuation.
+
+export interface LogLikelihoodRequest {
+  /** Text before the continuation; may be empty for whole documents. */
+  readonly context: string;
+  readonly continuation: string;
+}
+
+export interface LogLikelihoodResult {
+  /** Natural logarithm of P(continuation | context), summed over its tokens. */
+  readonly logProb: number;
+  /** Tokens of the continuation that were scored. */
+  readonly tokens: number;
+}
+
+/** One result per request, in order. Implementations split context and continuation at the token boundary themselves. */
+export interface LogLikelihood {
+  (
+    requests: readonly LogLikelihoodRequest[],
+    options: { readonly signal?: AbortSignal },
+  ): Promise<readonly LogLikelihoodResult[]>;
+  /** Requests taken in one call; 1 when absent. */
+  readonly batchSize?: number;
+}
