@@ -90,3 +90,52 @@ export type { TextCodec } from './model/text-codec.ts';
 export type { Trace, TraceOptions } from './model/trace.ts';
 export { Transformer, type TransformerParts } from './model/transformer.ts';
 // --- end of engine ---
+
+// --- Families: configs and checkpoints ---
+export { type PeftModule, peftModules } from './families/peft-modules.ts';
+export {
+  type CanonicalWeight,
+  type ReadWeightsOptions,
+  readWeights,
+  streamWeights,
+  type WeightSource,
+} from './families/read-weights.ts';
+export { readModelConfig, writeModelConfig } from './families/registry.ts';
+export {
+  type CheckpointTensorSpec,
+  checkpointLayout,
+  encodeWeights,
+} from './families/write-weights.ts';
+// --- end of families ---
+
+// --- Analysis and weight processing ---
+export { accumulatedResidual } from './analysis/accumulated-residual.ts';
+export { attributionPatching } from './analysis/attribution-patching.ts';
+export { analysisPoints, type CapturedRow, type Detail } from './analysis/captured-row.ts';
+export type { ComponentStack } from './analysis/component-stack.ts';
+export { decomposedResidual, headContributions } from './analysis/decomposed-residual.ts';
+export {
+  finalNorm,
+  scaledByFinalNorm,
+  unembedded,
+  unembeddingDirection,
+} from './analysis/final-norm.ts';
+export { type LogitAttribution, logitAttribution } from './analysis/logit-attribution.ts';
+export { type LogitLens, logitLens } from './analysis/logit-lens.ts';
+export { logitDifference, logProbability, type Metric } from './analysis/metric.ts';
+export { type PatchSite, siteName } from './analysis/patch-site.ts';
+export { patchingSweep, type SweepOptions } from './analysis/patching-sweep.ts';
+export {
+  type PathPatchingOptions,
+  type PathPatchingResult,
+  pathPatching,
+  type Receiver,
+  type Sender,
+} from './analysis/path-patching.ts';
+export type { PromptPair } from './analysis/prompt-pair.ts';
+export type { SweepAxis, SweepResult } from './analysis/sweep-result.ts';
+export { centreUnembedding, centreWritingWeights } from './processing/centre-weights.ts';
+export { foldNorms } from './processing/fold-norms.ts';
+export { foldValueBiases } from './processing/fold-value-biases.ts';
+export { type ProcessingSteps, processWeights } from './processing/process-weights.ts';
+// --- end of analysis ---

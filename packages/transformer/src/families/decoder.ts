@@ -1,7 +1,7 @@
 // The common decoder that family files differ from: pre-norm RMSNorm blocks with a gated MLP, as in Llama.
 import type { ConfigReader } from '../config/config-reader.ts';
 import type { LayerConfig, ModelConfig, RotaryConfig } from '../config/model-config.ts';
-import { linear, type ModuleRule, norm } from './family.ts';
+import { type FamilyModules, linear, type ModuleRule, norm } from './family.ts';
 import type { Sizes } from './sizes.ts';
 
 /** Where a family departs from the common decoder. */
@@ -93,7 +93,7 @@ export const qkNormModules: readonly ModuleRule[] = [
 export const rotaryBuffers: RegExp = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
 /** Module names of Llama and of everything built like it. */
-export const llamaModules = {
+export const llamaModules: FamilyModules = {
   roots: ['model.', ''],
   embed: 'embed_tokens',
   blocks: 'layers',
@@ -101,7 +101,7 @@ export const llamaModules = {
   heads: ['lm_head'],
   block: llamaBlock,
   ignored: [rotaryBuffers],
-} as const;
+};
 
 /** Keys that every family writes alike. */
 export function commonJson(config: ModelConfig): Record<string, unknown> {

@@ -8,7 +8,7 @@ import type { Transformer } from '../model/transformer.ts';
 /** Weights of the model being made: reads see earlier changes of the same step. */
 export class WeightDraft {
   readonly #weights: ReadonlyMap<WeightName, tf.Tensor>;
-  readonly changes = new Map<WeightName, tf.Tensor>();
+  readonly changes: Map<WeightName, tf.Tensor> = new Map();
 
   constructor(weights: ReadonlyMap<WeightName, tf.Tensor>) {
     this.#weights = weights;
