@@ -1,6 +1,6 @@
 // Prompts as callers give them, and the framing of a prompt that a term may ask for.
 import { SafeInferError } from '@safeinfer/backend';
-import type { Transformer } from '@safeinfer/transformer';
+import { encodeChat, type Tokenizer, type Transformer } from '@safeinfer/transformer';
 
 export interface ChatMessage {
   readonly role: string;
@@ -20,15 +20,6 @@ export type PromptRule =
   /** The chat's system message for this term; the prompt must be chat messages. */
   | { readonly system: string }
   | ((prompt: Prompt) => Prompt);
-
-/** What a tokenizer must offer for chat prompts; the one of @safeinfer/transformer does. */
-interface ChatCodec {
-  encode(text: string): readonly number[];
-  encodeChat(
-    messages: readonly ChatMessage[],
-    options?: { addGenerationPrompt?: boolean },
-  ): readonly number[];
-}
 
 function bad(message: string, hint: string): SafeInferError {
   return new SafeInferError(message, { code: 'BAD_ARGUMENT', hint });
@@ -64,13 +55,17 @@ function encode(prompt: Prompt, model: Transformer): readonly number[] {
     );
   }
   if (typeof prompt === 'string') return tokenizer.encode(prompt);
-  if (!('encodeChat' in tokenizer)) {
+  if (!('specialTokens' in tokenizer)) {
     throw bad(
       'chat messages for a tokenizer without a chat template',
       'render the chat yourself and pass text or tokens',
     );
   }
-  return (tokenizer as unknown as ChatCodec).encodeChat(prompt, { addGenerationPrompt: true });
+  return encodeChat({
+    tokenizer: tokenizer as unknown as Tokenizer,
+    messages: prompt.map(({ role, content }) => ({ role, content })),
+    addGenerationPrompt: true,
+  });
 }
 
 function withSystem(prompt: Prompt, system: string): Prompt {

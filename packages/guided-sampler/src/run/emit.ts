@@ -88,7 +88,10 @@ export class Emitter {
   ): { readonly reason: FinishReason; readonly detail: string } | undefined {
     if (stopping) return { reason: 'stop', detail: `stop token ${token}` };
     if (sequence.text?.stopped === true) return { reason: 'stop', detail: 'stop string' };
-    if (sequence.grammar?.finished === true) return { reason: 'stop', detail: 'grammar complete' };
+    // With drafts left the grammar is ahead of the accepted text.
+    if (sequence.drafts.length === 0 && sequence.grammar?.finished === true) {
+      return { reason: 'stop', detail: 'grammar complete' };
+    }
     const limit = this.#options.limitOf(sequence);
     if (sequence.generated.length >= limit) {
       return { reason: 'length', detail: `${limit} tokens` };

@@ -4,6 +4,7 @@ import type { TermScores } from '../formula/compile-formula.ts';
 import { buildChain, type Chain } from '../sampling/chain.ts';
 import { rowKey } from '../sampling/random.ts';
 import { IncrementalText } from '../text/incremental-text.ts';
+import { tokenStream } from '../text/token-stream.ts';
 import { roomFor } from './context-limit.ts';
 import { Emitter, type Ran } from './emit.ts';
 import type { FinishEvent, StepEvent } from './events.ts';
@@ -141,7 +142,10 @@ export class Run implements Disposable {
         ...next,
         prompts,
         seed: seed ?? 0,
-        text: tokenizer === undefined ? undefined : new IncrementalText(tokenizer, stop ?? []),
+        text:
+          tokenizer === undefined
+            ? undefined
+            : new IncrementalText(tokenStream(tokenizer), stop ?? []),
         grammar: await grammar?.start(),
       });
       this.#limits.set(sequence, Math.min(maxNewTokens, roomFor(plan, prompts)));

@@ -1,8 +1,5 @@
-// Turns a growing list of token ids into text deltas, holding back half characters and what may become a stop string.
-import type { TextCodec } from '@safeinfer/transformer';
-
-/** A tokenizer decodes an unfinished UTF-8 character as this mark. */
-const UNFINISHED = '\uFFFD';
+// Text of one answer as it may be shown: what could be the beginning of a stop string is held back.
+import type { TokenStream } from './token-stream.ts';
 
 /** How much of `text` may be shown: everything but a tail that is the beginning of a stop string. */
 function showable(text: string, stops: readonly string[]): number {
@@ -19,20 +16,15 @@ function showable(text: string, stops: readonly string[]): number {
   return end;
 }
 
-/** Text of one row. Owns no tensors; plain mutable state of a stream. */
+/** Plain mutable state of a stream. */
 export class IncrementalText {
-  readonly #codec: TextCodec;
+  readonly #stream: TokenStream;
   readonly #stops: readonly string[];
-  readonly #tokens: number[] = [];
-  /** Decoding restarts here: far enough back that the tokenizer's spacing is settled, near enough to be cheap. */
-  #window = 0;
-  #windowText = '';
-  /** Finished text that has not been handed out. */
   #held = '';
   #stopped = false;
 
-  constructor(codec: TextCodec, stops: readonly string[]) {
-    this.#codec = codec;
+  constructor(stream: TokenStream, stops: readonly string[]) {
+    this.#stream = stream;
     this.#stops = stops;
   }
 
@@ -43,25 +35,15 @@ export class IncrementalText {
 
   /** Adds a token and returns the text that is certain now (often empty or several tokens' worth). */
   push(token: number): string {
-    this.#tokens.push(token);
-    const text = this.#codec.decode(this.#tokens.slice(this.#window));
-    if (text.endsWith(UNFINISHED)) return '';
-    this.#take(text);
+    this.#held += this.#stream.push(token);
     return this.#release(false);
   }
 
-  /** The rest at the end of the row, half characters as the tokenizer shows them. */
+  /** The rest at the end of the answer. */
   finish(): string {
     if (this.#stopped) return '';
-    this.#take(this.#codec.decode(this.#tokens.slice(this.#window)));
+    this.#held += this.#stream.flush();
     return this.#release(true);
-  }
-
-  #take(text: string): void {
-    this.#held += text.slice(this.#windowText.length);
-    // The last token stays in the window: the next one's text may depend on having a predecessor.
-    this.#window = Math.max(0, this.#tokens.length - 1);
-    this.#windowText = this.#codec.decode(this.#tokens.slice(this.#window));
   }
 
   #release(all: boolean): string {
