@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { appendKeys, segmentsOf } from '../cache/append-keys.ts';
 import { arrangeColumns, type KeyColumn } from '../cache/key-columns.ts';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
-import { blockScores, blockValues, softcap } from '../ops/attention.ts';
+import { attentionScores, attentionValues, fusedAttention } from '../ops/attention.ts';
 import { linear } from '../ops/linear.ts';
 import { rope } from '../ops/rope.ts';
 import { headNormAt, normAt } from './norm-at.ts';
@@ -82,29 +82,23 @@ function attend(options: {
       .map((column) => column.positions[Math.floor(s / column.share)] as Int32Array)
       .reduce(joinPositions),
   );
-  const scores = columns.map((column) => blockScores(scaled, column.k));
-  const joined = scores.length === 1 ? (scores[0] as tf.Tensor4D) : tf.concat(scores, 3);
-  const capped = softcap(joined, attention.softcap);
   const mask = maskFor(pass, positions, layers[layer]?.window ?? null);
+  const inputs = { q: scaled, blocks: columns, mask, softcap: attention.softcap };
+  const fused = fusedAttention(inputs);
+  const scoresName: HookName = `blocks.${layer}.attn.hook_attn_scores`;
+  const patternName: HookName = `blocks.${layer}.attn.hook_pattern`;
+  const watched = pass.touches(scoresName) || pass.touches(patternName);
+  if (fused !== undefined && !watched) return unpack(pass, fused);
   const frame = { queries: slotPositions(pass), keys: positions };
-  const masked = pass.at(
-    `blocks.${layer}.attn.hook_attn_scores`,
-    mask === undefined ? capped : tf.add(capped, mask),
-    frame,
-  );
-  const pattern = pass.at(`blocks.${layer}.attn.hook_pattern`, tf.softmax(masked), frame);
-  const parts =
-    columns.length === 1
-      ? [pattern]
-      : tf.split(
-          pattern,
-          columns.map((c) => c.k.shape[2]),
-          3,
-        );
-  const values = columns.map((column, i) => blockValues(parts[i] as tf.Tensor4D, column.v));
-  return unpack(pass, values.length === 1 ? (values[0] as tf.Tensor4D) : tf.addN(values));
+  const scores = attentionScores(inputs);
+  const passedScores = pass.at(scoresName, scores, frame);
+  const pattern = tf.softmax(passedScores);
+  const passedPattern = pass.at(patternName, pattern, frame);
+  // A hook that only looks must not move a bit: computation goes on with the kernel's own result.
+  const changed = passedScores !== scores || passedPattern !== pattern;
+  if (fused !== undefined && !changed) return unpack(pass, fused);
+  return unpack(pass, attentionValues(passedPattern, columns));
 }
-
 interface Keys {
   readonly k: tf.Tensor4D;
   readonly v: tf.Tensor4D;

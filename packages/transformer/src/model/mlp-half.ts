@@ -1,7 +1,7 @@
 // Second half of a block: norm, MLP, and the sum that is the block's output.
 import * as tf from '@tensorflow/tfjs-core';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
-import { activate } from '../ops/activation.ts';
+import { activate, gate } from '../ops/activation.ts';
 import { linear } from '../ops/linear.ts';
 import { norm } from '../ops/norm.ts';
 import type { AttentionState } from './attention-half.ts';
@@ -45,10 +45,8 @@ function mlp(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D {
       deltas: pass.deltas(`blocks.${layer}.mlp.W_${which}`),
     });
   const pre = pass.at(`blocks.${layer}.mlp.hook_pre`, project(gated ? 'gate' : 'in', x));
-  let post = activate(pre, activation);
-  if (gated) {
-    const up = pass.at(`blocks.${layer}.mlp.hook_pre_linear`, project('in', x));
-    post = tf.mul(post, up);
-  }
+  const post = gated
+    ? gate(pre, pass.at(`blocks.${layer}.mlp.hook_pre_linear`, project('in', x)), activation)
+    : activate(pre, activation);
   return project('out', pass.at(`blocks.${layer}.mlp.hook_post`, post));
 }

@@ -1,7 +1,7 @@
 // Norms with their hook points.
 import * as tf from '@tensorflow/tfjs-core';
 import type { HookName } from '../hooks/hook-name.ts';
-import { centred, type NormParts, norm, normOutput, normScale } from '../ops/norm.ts';
+import { centred, fusedNorm, type NormParts, norm, normOutput, normScale } from '../ops/norm.ts';
 import type { Pass } from './pass.ts';
 
 type NormName = 'ln_final' | `blocks.${number}.${'ln1' | 'ln2' | 'ln1_post' | 'ln2_post'}`;
@@ -61,8 +61,14 @@ function hookedNorm(
     const passed = pass.at(point, shown);
     return passed === shown ? y : (shape?.fromPoint(passed) ?? passed);
   };
+  const fused = fusedNorm(x, parts);
   const c = centred(x, parts.kind);
-  const scale = through(scaleName, normScale(c, parts.eps));
-  const normalized = through(normalizedName, tf.div(c, scale));
-  return pass.at(out, toPoint(normOutput(normalized, parts)));
+  const scale = normScale(c, parts.eps);
+  const passedScale = through(scaleName, scale);
+  const normalized: tf.Tensor = tf.div(c, passedScale);
+  const passed = through(normalizedName, normalized);
+  // A hook that only looks must not move a bit: computation goes on with the kernel's own result.
+  const changed = passedScale !== scale || passed !== normalized;
+  const output = fused !== undefined && !changed ? fused : normOutput(passed, parts);
+  return pass.at(out, toPoint(output));
 }

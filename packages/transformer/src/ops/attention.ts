@@ -1,4 +1,5 @@
-// Scaled dot-product attention over blocks of keys, composed of batched matmuls; grouped heads, shared prefixes.
+// Scaled dot-product attention over blocks of keys: grouped heads, prefixes that forks share without a copy.
+import { hasFusedKernel, runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -14,7 +15,7 @@ export interface KeyBlock {
  * Unmasked scores q.k [S, h, T, n] of one block, `q` [S, h, T, e] already scaled. Query heads are grouped
  * consecutively on key heads, as Hugging Face's repeat_interleave does.
  */
-export function blockScores(q: tf.Tensor4D, k: tf.Tensor4D): tf.Tensor4D {
+function blockScores(q: tf.Tensor4D, k: tf.Tensor4D): tf.Tensor4D {
   const [streams, heads, length, width] = q.shape;
   const [rows, kvHeads, keys] = k.shape;
   const folded = foldQueries(q, rows, kvHeads);
@@ -28,7 +29,7 @@ export function blockScores(q: tf.Tensor4D, k: tf.Tensor4D): tf.Tensor4D {
 }
 
 /** Weighted values [S, h, T, e] of one block; `pattern` [S, h, T, n]. */
-export function blockValues(pattern: tf.Tensor4D, v: tf.Tensor4D): tf.Tensor4D {
+function blockValues(pattern: tf.Tensor4D, v: tf.Tensor4D): tf.Tensor4D {
   const [streams, heads, length] = pattern.shape;
   const [rows, kvHeads, keys, width] = v.shape;
   const folded = foldQueries(pattern, rows, kvHeads);
@@ -63,6 +64,56 @@ function unfoldQueries(
   if (share === 1) return tf.reshape(x, [streams, heads, length, width]);
   const split = tf.reshape(x, [rows, kvHeads, share, (heads / kvHeads) * length, width]);
   return tf.reshape(tf.transpose(split, [0, 2, 1, 3, 4]), [streams, heads, length, width]);
+}
+
+export interface AttentionInputs {
+  /** [S, h, T, e], scaled. */
+  readonly q: tf.Tensor4D;
+  readonly blocks: readonly KeyBlock[];
+  /** [S or 1, 1, T, keys of all blocks], added to the scores. */
+  readonly mask: tf.Tensor4D | undefined;
+  readonly softcap: number | null;
+}
+
+/** Masked scores [S, h, T, K] over the keys of all blocks. */
+export function attentionScores({ q, blocks, mask, softcap: cap }: AttentionInputs): tf.Tensor4D {
+  const parts = blocks.map(({ k }) => blockScores(q, k));
+  const scores = softcap(
+    parts.length === 1 ? (parts[0] as tf.Tensor4D) : tf.concat<tf.Tensor4D>(parts, 3),
+    cap,
+  );
+  return mask === undefined ? scores : tf.add(scores, mask);
+}
+
+/** Weighted values [S, h, T, e]; `pattern` [S, h, T, K] over the keys of all blocks. */
+export function attentionValues(pattern: tf.Tensor4D, blocks: readonly KeyBlock[]): tf.Tensor4D {
+  const sizes = blocks.map(({ k }) => k.shape[2]);
+  const parts = blocks.length === 1 ? [pattern] : tf.split(pattern, sizes, 3);
+  const values = blocks.map(({ v }, i) => blockValues(parts[i] as tf.Tensor4D, v));
+  return values.length === 1 ? (values[0] as tf.Tensor4D) : (tf.addN(values) as tf.Tensor4D);
+}
+
+/** Attention in one kernel, or undefined where the backend has none, forks share a block, or a gradient is recorded. */
+export function fusedAttention(inputs: AttentionInputs): tf.Tensor4D | undefined {
+  const { q, blocks, mask, softcap: cap } = inputs;
+  const [streams] = q.shape;
+  if (!hasFusedKernel('SafeInferAttention') || blocks.some(({ k }) => k.shape[0] !== streams)) {
+    return undefined;
+  }
+  const named: Record<string, tf.Tensor> = {};
+  blocks.forEach(({ k, v }, i) => {
+    named[`k${i}`] = k;
+    named[`v${i}`] = v;
+  });
+  // The kernel reads one mask a stream.
+  if (mask !== undefined) {
+    named['mask'] = mask.shape[0] === streams ? mask : tf.tile(mask, [streams, 1, 1, 1]);
+  }
+  return runFused(
+    'SafeInferAttention',
+    { q, ...named },
+    { blocks: blocks.length, softcap: cap ?? 0 },
+  ) as tf.Tensor4D | undefined;
 }
 
 /** cap * tanh(x / cap), Gemma 2's soft cap. */

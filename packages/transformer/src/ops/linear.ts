@@ -18,10 +18,11 @@ export function linear(options: {
   readonly transposed?: boolean;
 }): tf.Tensor2D {
   const { x, w, bias, deltas = [], transposed = false } = options;
-  let y: tf.Tensor2D =
-    bias === undefined
-      ? tf.matMul(x, w, false, transposed)
-      : (tf.fused.matMul({ a: x, b: w, bias, transposeB: transposed }) as tf.Tensor2D);
+  let y: tf.Tensor2D;
+  if (bias === undefined) y = tf.matMul(x, w, false, transposed);
+  // The wasm backend's fused product is wrong when it both transposes and adds a bias (tfjs 4.22).
+  else if (transposed) y = tf.add(tf.matMul(x, w, false, true), bias);
+  else y = tf.fused.matMul({ a: x, b: w, bias }) as tf.Tensor2D;
   for (const delta of deltas) {
     const inner = tf.mul(tf.matMul(x, delta.A), delta.scale) as tf.Tensor2D;
     y = tf.add(y, tf.matMul(inner, delta.B));

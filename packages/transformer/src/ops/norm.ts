@@ -1,4 +1,5 @@
 // RMSNorm and LayerNorm over the last axis, in the steps that hooks can read and edit.
+import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface NormParts {
@@ -29,8 +30,20 @@ export function normOutput(normalized: tf.Tensor, parts: NormParts): tf.Tensor {
   return parts.b === undefined ? scaled : tf.add(scaled, parts.b);
 }
 
-/** The whole norm; `x` keeps its shape. */
+/** The whole norm, in one kernel where the backend has it; `x` keeps its shape. */
 export function norm(x: tf.Tensor, parts: NormParts): tf.Tensor {
+  return fusedNorm(x, parts) ?? composedNorm(x, parts);
+}
+
+/** The fast form, or undefined where the backend has none or a gradient is recorded. */
+export function fusedNorm(x: tf.Tensor, parts: NormParts): tf.Tensor | undefined {
+  const { w: gain, b: bias, kind, eps, gainOffset } = parts;
+  const inputs = bias === undefined ? { x, gain } : { x, gain, bias };
+  return runFused('SafeInferNorm', inputs, { kind, eps, gainOffset });
+}
+
+/** The norm as tfjs operations: differentiable, on any backend. */
+export function composedNorm(x: tf.Tensor, parts: NormParts): tf.Tensor {
   const c = centred(x, parts.kind);
   return normOutput(tf.div(c, normScale(c, parts.eps)), parts);
 }

@@ -1,4 +1,5 @@
 // Rotary position embedding: x cos + (x P) sin, with P the signed permutation that pairs dimensions.
+import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RotaryConfig } from '../config/model-config.ts';
 
@@ -12,6 +13,12 @@ export interface RopeTensors {
 
 /** Rotates `x` [N, heads, e]. One form for halves, neighbouring pairs and partial rotation. */
 export function rope(x: tf.Tensor3D, { cos, sin, pairs }: RopeTensors): tf.Tensor3D {
+  const fused = runFused('SafeInferRope', { x, cos, sin, pairs }, {});
+  return (fused as tf.Tensor3D | undefined) ?? composedRope(x, { cos, sin, pairs });
+}
+
+/** The rotation as tfjs operations: differentiable, on any backend. */
+export function composedRope(x: tf.Tensor3D, { cos, sin, pairs }: RopeTensors): tf.Tensor3D {
   const [tokens, heads, width] = x.shape;
   const turned = tf.reshape(tf.matMul(tf.reshape(x, [tokens * heads, width]), pairs), x.shape);
   return tf.add(tf.mul(x, cos), tf.mul(turned, sin));
