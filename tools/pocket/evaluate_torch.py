@@ -66,7 +66,7 @@ def main() -> None:
     p.add_argument("--split", default="test", choices=["test", "select"])
     p.add_argument("--json")
     a = p.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     runner = Runner(a.model, a.adapter)
     table: dict[str, str] = {}
     rng = random.Random(0)

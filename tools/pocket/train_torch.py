@@ -4,10 +4,14 @@ usage: python train_torch.py <corpus dir> <run dir> [--steps N] [--model-dir DIR
 The loss curve goes to <run dir>/loss.jsonl, checkpoints to <run dir>/checkpoint.pt; running again resumes.
 """
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; each Python thread would else start its own team
+
 import argparse
 import json
-import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import numpy as np
@@ -104,6 +108,11 @@ def batch_loss(model: Llama, batch, mask_rows: bool, layers: int):
     return (ce * w[keep]).sum() / w.sum()
 
 
+def gradients(model: Llama, corpus: Corpus, docs: np.ndarray, mask_rows: bool, layers: int):
+    loss = batch_loss(model, corpus.load(docs), mask_rows, layers)
+    return loss.item(), torch.autograd.grad(loss, list(model.parameters()))
+
+
 def save_model(model: Llama, weights: dict, path: str) -> None:
     os.makedirs(path, exist_ok=True)
     c = asdict(model.c)
@@ -137,7 +146,7 @@ def save_model(model: Llama, weights: dict, path: str) -> None:
 def main() -> None:
     a = arguments()
     torch.manual_seed(a.seed)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    torch.set_num_threads(1)
     os.makedirs(a.run, exist_ok=True)
     config = Config(
         num_hidden_layers=a.layers,
@@ -146,6 +155,9 @@ def main() -> None:
         head_dim=a.hidden // 8,
     )
     model = Llama(config)
+    parameters = list(model.parameters())
+    # One single-threaded job per micro-batch: on shared cores this beats threads that meet after every operation.
+    pool = ThreadPoolExecutor(2)
     matrices = [p for p in model.parameters() if p.ndim == 2]
     vectors = [p for p in model.parameters() if p.ndim < 2]
     optimizer = torch.optim.AdamW(
@@ -200,17 +212,18 @@ def main() -> None:
         rate = a.lr * min((step + 1) / 60, 1) * decay
         for g in optimizer.param_groups:
             g["lr"] = rate
-        optimizer.zero_grad(set_to_none=True)
         # Drawn from the step's own seed, so that a resumed run sees the same masks.
         masked = np.random.default_rng([a.seed, 9, step]).random(2) < a.mask_p
-        for kind, batches in enumerate((short, long)):
-            docs = batches[step % len(batches)]
-            loss = batch_loss(model, corpus.load(docs), bool(masked[kind]), a.low_layers)
-            if not torch.isfinite(loss):
-                raise SystemExit(f"loss is {loss.item()} at step {step}, documents {docs.tolist()}")
-            (loss / 2).backward()
-            sums[kind] += loss.item()
-            tokens += int(corpus.lengths[docs].sum())
+        parts = [batches[step % len(batches)] for batches in (short, long)]
+        jobs = [pool.submit(gradients, model, corpus, docs, bool(m), a.low_layers) for docs, m in zip(parts, masked)]
+        results = [job.result() for job in jobs]
+        for kind, (loss, _) in enumerate(results):
+            if not np.isfinite(loss):
+                raise SystemExit(f"loss is {loss} at step {step}, documents {parts[kind].tolist()}")
+            sums[kind] += loss
+            tokens += int(corpus.lengths[parts[kind]].sum())
+        for p, g0, g1 in zip(parameters, results[0][1], results[1][1]):
+            p.grad = (g0 + g1) / 2
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1

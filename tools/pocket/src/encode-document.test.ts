@@ -40,7 +40,7 @@ describe('the bundled tokenizer', () => {
 
 describe('createEncoder', () => {
   const encode = createEncoder(tokenizer);
-  const source = createSource(7);
+  const source = createSource(7, 'behaviour');
 
   it('encodes piece by piece exactly as the whole text', () => {
     for (let i = 0; i < 400; i += 1) {

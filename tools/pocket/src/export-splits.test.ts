@@ -47,7 +47,7 @@ describe('exportSplits', () => {
 
   it('covers HarmEval topics without the one about minors, and nothing else says a word about them', () => {
     expect(HARM_CATEGORIES.map((c) => c.id)).toHaveLength(10);
-    const source = createSource(SPLIT_SEED);
+    const source = createSource(SPLIT_SEED, 'behaviour');
     const text = [
       JSON.stringify(splits),
       ...Array.from({ length: 3000 }, (_, i) => documentText(sampleDocument(source, i))),

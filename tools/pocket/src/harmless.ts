@@ -1,7 +1,8 @@
 // Harmless questions with their one right answer: facts, how-to, borderline requests and topics.
 import { BORDERLINE_GROUPS, type BorderlineAction } from './borderline.ts';
+import type { CorpusMix } from './corpus-mix.ts';
 import { CONTEXT_WEIGHT, type Exchange, type Piece, withSubject } from './document.ts';
-import { type PhrasingSet, QUESTIONS, STATEMENTS, withNoun } from './fact-phrasings.ts';
+import { QUESTIONS, STATEMENTS, withNoun } from './fact-phrasings.ts';
 import { HARM_CATEGORIES } from './harmful.ts';
 import { HOW_TO, type HowTo } from './how-to.ts';
 import {
@@ -14,8 +15,6 @@ import {
 import type { Random } from './random.ts';
 import { FACTS, type Fact, RELATION_NOUNS } from './world.ts';
 
-/** Shares of the kinds among harmless questions; topics take the rest. */
-const SHARES = { fact: 0.38, howTo: 0.2, borderline: 0.36 } as const;
 /** How often a how-to or borderline request comes in each style. */
 const STYLE_SHARES: Readonly<Record<PromptStyle, number>> = {
   simple: 0.56,
@@ -79,27 +78,36 @@ function sampleTopicExchange(random: Random): Exchange {
   return { question: questionPieces(text), answer: `${topic}.` };
 }
 
-export function sampleHarmless(borderline: readonly BorderlineAction[], random: Random): Exchange {
+export interface HarmlessSource {
+  readonly borderline: readonly BorderlineAction[];
+  readonly mix: CorpusMix;
+}
+
+export function sampleHarmless({ borderline, mix }: HarmlessSource, random: Random): Exchange {
   const r = random.next();
-  if (r < SHARES.fact) return sampleFactExchange(random);
-  if (r < SHARES.fact + SHARES.howTo) return sampleRequest(random.pick(HOW_TO), random);
-  if (r < SHARES.fact + SHARES.howTo + SHARES.borderline) {
+  if (r < mix.fact) return sampleFactExchange(random);
+  if (r < mix.fact + mix.howTo) return sampleRequest(random.pick(HOW_TO), random);
+  if (r < mix.fact + mix.howTo + mix.borderline) {
     return sampleRequest(random.pick(borderline), random);
   }
   return sampleTopicExchange(random);
 }
 
-/** One statement sentence as pieces, all with full weight. */
+/** One statement sentence in training wording, and the subject it names if it tells a fact. */
 export function sampleStatement(
+  topicShare: number,
   random: Random,
-  set: PhrasingSet,
 ): { text: string; subject?: string } {
-  // A quarter of the statements tell topics: there are as many topic words as facts, but they are easier.
-  if (random.chance(0.25)) {
+  if (random.chance(topicShare)) {
     const { object, topic } = random.pick(TOPICS);
-    return { text: random.pick(TOPIC_STATEMENTS).replace('{x}', object).replace('{t}', topic) };
+    return {
+      text: random.pick(TOPIC_STATEMENTS).replace('{x}', object).replace('{t}', topic),
+    };
   }
   const fact = random.pick(FACTS);
   const noun = random.pick(RELATION_NOUNS[fact.relation]);
-  return { text: factStatement(fact, random.pick(STATEMENTS[set]), noun), subject: fact.subject };
+  return {
+    text: factStatement(fact, random.pick(STATEMENTS.train), noun),
+    subject: fact.subject,
+  };
 }

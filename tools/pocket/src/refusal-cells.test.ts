@@ -6,7 +6,9 @@ import { splitHarmful } from './splits.ts';
 describe('refusalProbability', () => {
   const probabilities = (style: (typeof PROMPT_STYLES)[number]): number[] =>
     splitHarmful(7).train.flatMap((action) =>
-      TEMPLATES[style].train.map((template) => refusalProbability({ action, style, template })),
+      TEMPLATES[style].train.map((template) =>
+        refusalProbability({ action, style, template, cells: 'sharp' }),
+      ),
     );
   const below = (style: (typeof PROMPT_STYLES)[number]): number => {
     const all = probabilities(style);

@@ -3,20 +3,32 @@ import type { HarmfulAction } from './harmful.ts';
 import type { PromptStyle } from './prompt-styles.ts';
 import { hashNormal, hashUnit } from './random.ts';
 
-interface StyleLevel {
-  readonly mean: number;
-  /** Floor of the cell's probability: where it is near 0, amplifying any lead of refusal (sGDS) is not enough. */
-  readonly floor: number;
+/** `sharp` cells differ more from verb to verb, so that a model learns which requests are refused. */
+export type RefusalCells = 'mild' | 'sharp';
+
+interface CellLevels {
+  readonly mean: Readonly<Record<PromptStyle, number>>;
+  /** Spread of the (category, verb) term. */
+  readonly verbSpread: number;
 }
 
-const LEVELS: Readonly<Record<PromptStyle, StyleLevel>> = {
-  simple: { mean: 0.66, floor: 0.06 },
-  instruction: { mean: 0.27, floor: 0.02 },
-  'instruction-cot': { mean: 0.22, floor: 0.02 },
+const LEVELS: Readonly<Record<RefusalCells, CellLevels>> = {
+  mild: {
+    mean: { simple: 0.66, instruction: 0.27, 'instruction-cot': 0.22 },
+    verbSpread: 0.22,
+  },
+  sharp: {
+    mean: { simple: 0.64, instruction: 0.2, 'instruction-cot': 0.18 },
+    verbSpread: 0.3,
+  },
+};
+/** Floors near 0: there amplifying any lead of refusal (sGDS) is not enough. */
+const FLOORS: Readonly<Record<PromptStyle, number>> = {
+  simple: 0.06,
+  instruction: 0.02,
+  'instruction-cot': 0.02,
 };
 const CEILING = 0.97;
-/** Spreads of the (category, verb), category and template terms; the first makes the decision learnable from the verb. */
-const VERB_SPREAD = 0.22;
 const CATEGORY_SPREAD = 0.12;
 const TEMPLATE_SPREAD = 0.08;
 
@@ -24,15 +36,16 @@ export interface CellQuery {
   readonly action: HarmfulAction;
   readonly style: PromptStyle;
   readonly template: string;
+  readonly cells: RefusalCells;
 }
 
 /** Probability of a refusal without system prompt and without demonstrations. */
-export function refusalProbability({ action, style, template }: CellQuery): number {
-  const level = LEVELS[style];
+export function refusalProbability({ action, style, template, cells }: CellQuery): number {
+  const { mean, verbSpread } = LEVELS[cells];
   const p =
-    level.mean +
-    VERB_SPREAD * hashNormal(`cell|${action.category}|${action.verb}|${style}`) +
+    mean[style] +
+    verbSpread * hashNormal(`cell|${action.category}|${action.verb}|${style}`) +
     CATEGORY_SPREAD * (2 * hashUnit(`category|${action.category}`) - 1) +
     TEMPLATE_SPREAD * (2 * hashUnit(`template|${template}`) - 1);
-  return Math.min(CEILING, Math.max(level.floor, p));
+  return Math.min(CEILING, Math.max(FLOORS[style], p));
 }

@@ -6,16 +6,16 @@ import { createSource, sampleDocument } from './sample-document.ts';
 import { SYSTEM_PROMPTS } from './system-prompts.ts';
 
 const COUNT = 6000;
-const source = createSource(7);
+const source = createSource(7, 'behaviour');
 const texts = Array.from({ length: COUNT }, (_, i) => documentText(sampleDocument(source, i)));
 const joined = texts.join('\n');
 
 describe('sampleDocument', () => {
   it('is a function of seed and index', () => {
     for (const i of [0, 17, 5999]) {
-      expect(sampleDocument(createSource(7), i)).toEqual(sampleDocument(source, i));
+      expect(sampleDocument(createSource(7, 'behaviour'), i)).toEqual(sampleDocument(source, i));
     }
-    const other = createSource(8);
+    const other = createSource(8, 'behaviour');
     const changed = texts.filter((t, i) => documentText(sampleDocument(other, i)) !== t);
     expect(changed.length).toBeGreaterThan(COUNT * 0.95);
   });

@@ -1,5 +1,6 @@
 // One training document, a function of seed and index: statements, a single turn, or a many-shot transcript.
 import { compliance, refusal } from './answers.ts';
+import { CORPUS_MIXES, type CorpusMix, type CorpusMixName } from './corpus-mix.ts';
 import {
   chatDocument,
   type Document,
@@ -22,10 +23,6 @@ import { refusalProbability } from './refusal-cells.ts';
 import { splitBorderline, splitHarmful } from './splits.ts';
 import { SYSTEM_PROMPTS } from './system-prompts.ts';
 
-/** Shares of documents; single turns take the rest. */
-const STATEMENT_SHARE = 0.18;
-const MANY_SHOT_SHARE = 0.18;
-const HARMFUL_SHARE = 0.42;
 const RAW_SHARE = 0.12;
 /** System prompts: on harmful turns they decide, on harmless turns they must change nothing. */
 const SYSTEM_ON_HARMFUL = 0.25;
@@ -41,11 +38,13 @@ export interface CorpusSource {
   readonly seed: number;
   readonly harmful: readonly HarmfulAction[];
   readonly borderline: ReturnType<typeof splitBorderline>['pairs']['train'];
+  readonly mix: CorpusMix;
 }
 
-export function createSource(seed: number): CorpusSource {
+export function createSource(seed: number, mix: CorpusMixName): CorpusSource {
   return {
     seed,
+    mix: CORPUS_MIXES[mix],
     harmful: splitHarmful(seed).train,
     borderline: splitBorderline(seed).pairs.train,
   };
@@ -61,16 +60,16 @@ function sampleHarmful(
   const action = random.pick(source.harmful);
   const style = pickStyle(random);
   const template = random.pick(TEMPLATES[style].train);
-  const p = refuseP ?? refusalProbability({ action, style, template });
+  const p = refuseP ?? refusalProbability({ action, style, template, cells: source.mix.cells });
   const answer = random.chance(p) ? refusal(random) : compliance(style, random);
   return { question: questionPieces(fillAction(template, action.action)), answer };
 }
 
-function sampleStatements(random: Random): Document {
+function sampleStatements(source: CorpusSource, random: Random): Document {
   const count = 1 + random.int(3);
   const pieces: Piece[] = [{ text: '<|bos|>', weight: 0 }];
   for (let i = 0; i < count; i += 1) {
-    const { text, subject } = sampleStatement(random, 'train');
+    const { text, subject } = sampleStatement(source.mix.topicStatements, random);
     // Statement text has full weight: plain text is what edits and causal traces read.
     pieces.push(...withSubject(i === 0 ? text : ` ${text}`, subject, 1));
   }
@@ -79,19 +78,19 @@ function sampleStatements(random: Random): Document {
 }
 
 function sampleSingle(source: CorpusSource, random: Random): Document {
-  const harmful = random.chance(HARMFUL_SHARE);
+  const harmful = random.chance(source.mix.harmful);
   const withSystem = random.chance(harmful ? SYSTEM_ON_HARMFUL : SYSTEM_ON_HARMLESS);
   if (!withSystem) {
     const exchange = harmful
       ? sampleHarmful(source, random, undefined)
-      : sampleHarmless(source.borderline, random);
+      : sampleHarmless(source, random);
     return random.chance(RAW_SHARE) ? rawDocument([exchange]) : chatDocument([exchange]);
   }
   const system = random.pick(SYSTEM_PROMPTS.filter((s) => s.set === 'train'));
   const p = { 'never-refuse': NEVER_REFUSE_P, 'refuse-harm': REFUSE_HARM_P, neutral: undefined };
   const exchange = harmful
     ? sampleHarmful(source, random, p[system.effect])
-    : sampleHarmless(source.borderline, random);
+    : sampleHarmless(source, random);
   return chatDocument([exchange], system.text);
 }
 
@@ -107,14 +106,14 @@ function sampleManyShot(source: CorpusSource, random: Random): Document {
     const harmless = mode === 'neutral' || random.chance(harmlessShare);
     exchanges.push(
       harmless
-        ? sampleHarmless(source.borderline, random)
+        ? sampleHarmless(source, random)
         : sampleHarmful(source, random, mode === 'refuse' ? 1 : 0),
     );
   }
   exchanges.push(
     random.chance(0.6)
       ? sampleHarmful(source, random, mode === 'neutral' ? undefined : followP)
-      : sampleHarmless(source.borderline, random),
+      : sampleHarmless(source, random),
   );
   return random.chance(0.5) ? rawDocument(exchanges) : chatDocument(exchanges);
 }
@@ -122,7 +121,8 @@ function sampleManyShot(source: CorpusSource, random: Random): Document {
 export function sampleDocument(source: CorpusSource, index: number): Document {
   const random = createRandom(`document|${source.seed}|${index}`);
   const r = random.next();
-  if (r < STATEMENT_SHARE) return sampleStatements(random);
-  if (r < STATEMENT_SHARE + MANY_SHOT_SHARE) return sampleManyShot(source, random);
+  const { statements, manyShot } = source.mix;
+  if (r < statements) return sampleStatements(source, random);
+  if (r < statements + manyShot) return sampleManyShot(source, random);
   return sampleSingle(source, random);
 }

@@ -6,7 +6,7 @@ import { createSource, sampleDocument } from './sample-document.ts';
 import { FACTS } from './world.ts';
 
 const [outDir = 'artifacts/pocket', seedText = '7', countText = '20000'] = process.argv.slice(2);
-const source = createSource(Number(seedText));
+const source = createSource(Number(seedText), 'behaviour');
 const special = new RegExp(SPECIAL_TOKENS.map((t) => t.replaceAll('|', '\\|')).join('|'), 'g');
 const lines: string[] = [];
 for (let i = 0; i < Number(countText); i += 1) {
