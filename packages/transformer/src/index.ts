@@ -8,6 +8,8 @@ export {
   type RenderChatOptions,
   renderChat,
 } from './chat-template/render-chat.ts';
+export type { DownloadProgress } from './hub/download-model.ts';
+export { type ResolveModelOptions, resolveModel } from './hub/resolve-model.ts';
 export {
   type Checkpoint,
   type CheckpointTensor,
@@ -86,6 +88,7 @@ export {
 export type { ForwardOptions, ForwardResult } from './model/forward-options.ts';
 export { type LoadModelOptions, type LoadProgress, loadModel } from './model/load-model.ts';
 export type { Row } from './model/row.ts';
+export { type SaveModelOptions, saveModel } from './model/save-model.ts';
 export type { TextCodec } from './model/text-codec.ts';
 export type { Trace, TraceOptions } from './model/trace.ts';
 export { Transformer, type TransformerParts } from './model/transformer.ts';

@@ -7,6 +7,8 @@ import type { WeightName } from '../config/weight-name.ts';
 import { weightShapes } from '../config/weight-shapes.ts';
 import { streamWeights } from '../families/read-weights.ts';
 import { readModelConfig } from '../families/registry.ts';
+import type { DownloadProgress } from '../hub/download-model.ts';
+import { resolveModel } from '../hub/resolve-model.ts';
 import { readJsonFile } from '../loading/read-json.ts';
 import { openCheckpoint } from '../safetensors/checkpoint.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
@@ -22,8 +24,13 @@ export interface LoadProgress {
 }
 
 export interface LoadModelOptions {
-  /** Directory that holds config.json and the weights. */
+  /** A directory that holds config.json and the weights, or `org/name` as on the Hub. */
   readonly path: string;
+  /** Branch, tag or commit of a model on the Hub. Default `main`. */
+  readonly revision?: string;
+  /** Use no network: a name must be in the cache. Default: what HF_HUB_OFFLINE says. */
+  readonly offline?: boolean;
+  readonly onDownload?: (progress: DownloadProgress) => void;
   /** What to do with tensors that no weight needs; default 'error', since they may carry part of the model. */
   readonly unexpected?: 'error' | 'ignore';
   readonly signal?: AbortSignal;
@@ -34,15 +41,21 @@ export interface LoadModelOptions {
 const CONFIG_BYTES = 16 * 1024 * 1024;
 
 /**
- * A model with its tokenizer (when tokenizer.json is there) from a local directory. Weights are read one
+ * A model with its tokenizer (when tokenizer.json is there). A name is looked up in the cache that Python's
+ * `huggingface_hub` uses, and downloaded into it when absent and the network is allowed. Weights are read one
  * by one and checked before the first is read; memory stays near the size of the model in fp32.
  *
  * @throws SafeInferError `NOT_FOUND`, `BAD_FILE`, `BAD_CONFIG`, `BAD_WEIGHTS`, `UNSUPPORTED`, `BAD_TOKENIZER`,
- *   `ABORTED`; nothing is leaked
+ *   `OFFLINE`, `IO`, `ABORTED`; nothing is leaked
  */
 export async function loadModel(options: LoadModelOptions): Promise<Transformer<Tokenizer>> {
-  const { path: directory, signal, onProgress, unexpected } = options;
-  throwIfAborted(signal);
+  const { path, revision, offline, signal, onDownload, onProgress, unexpected } = options;
+  const directory = await resolveModel(path, {
+    ...(revision === undefined ? {} : { revision }),
+    ...(offline === undefined ? {} : { offline }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onDownload === undefined ? {} : { onProgress: onDownload }),
+  });
   const json = await readJsonFile(join(directory, 'config.json'), { maxBytes: CONFIG_BYTES });
   if (json === undefined) {
     throw new SafeInferError(`${directory} has no config.json`, {
