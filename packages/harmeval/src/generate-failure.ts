@@ -1,4 +1,5 @@
 // Why a call to a model failed, in the four classes that decide what to do next.
+import { HarmEvalError } from './harm-eval-error.ts';
 
 /**
  * `transient`: try again; `rate_limit`: try again later, honouring `retryAfterMs`; `content_filter`: the provider
@@ -38,7 +39,8 @@ export class GenerateFailure extends Error {
   }
 }
 
-/** The class of anything that was thrown. */
+/** The class of anything that was thrown. A typed error of this package is a wrong call, which no retry mends. */
 export function failureClassOf(error: unknown): FailureClass {
+  if (HarmEvalError.isInstance(error)) return 'permanent';
   return GenerateFailure.isInstance(error) ? error.failureClass : 'transient';
 }

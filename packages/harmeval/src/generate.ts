@@ -58,6 +58,8 @@ export interface Generate {
   ): Promise<readonly GenerateResult[]>;
   /** Rows this generator takes in one call; 1 when absent. */
   readonly batchSize?: number;
+  /** Calls that may be in flight at once; 1 when absent (a local model), more for endpoints. */
+  readonly concurrency?: number;
   /**
    * Identity of everything that decides the text besides the request: weights, tokenizer, chat template, interventions,
    * decoding formula, precision. It enters every cache key; without it nothing is cached.
@@ -65,13 +67,16 @@ export interface Generate {
   readonly fingerprint?: string;
 }
 
-/** Attaches a batch size and a fingerprint to a plain function. */
+/** What a generator declares about itself. */
+export type GenerateFacts = Pick<Generate, 'batchSize' | 'concurrency' | 'fingerprint'>;
+
+/** Attaches what a generator declares to a plain function. */
 export function defineGenerate(
   generate: (
     requests: readonly GenerateRequest[],
     options: GenerateOptions,
   ) => Promise<readonly GenerateResult[]>,
-  facts: { readonly batchSize?: number; readonly fingerprint?: string } = {},
+  facts: GenerateFacts = {},
 ): Generate {
   return Object.assign(
     (requests: readonly GenerateRequest[], options: GenerateOptions) => generate(requests, options),

@@ -18,6 +18,14 @@ export {
   xsTestLabels,
 } from './calibration/xstest-labels.ts';
 export { canonicalJson, contentHash, deriveSeed } from './canonical-hash.ts';
+export {
+  type ContentCache,
+  generationKey,
+  memoryCache,
+  verdictKey,
+  withGenerationCache,
+  withVerdictCache,
+} from './content-cache.ts';
 export { type Dataset, loadDataset, withItems } from './datasets/dataset.ts';
 export {
   type DatasetOrigin,
@@ -44,11 +52,13 @@ export { cellText, type SourceFormat, type SourceRow } from './datasets/row.ts';
 export { type SampleOptions, sampleDataset } from './datasets/sample.ts';
 export { type SplitPart, selectPart, splitPart } from './datasets/split.ts';
 export type { TableColumns } from './datasets/table-item.ts';
+export { type EndpointOptions, endpointGenerate } from './endpoint-generate.ts';
 export {
   type ChatMessage,
   defineGenerate,
   type FinishReason,
   type Generate,
+  type GenerateFacts,
   type GenerateOptions,
   type GenerateRequest,
   type GenerateResult,
@@ -58,13 +68,39 @@ export {
 } from './generate.ts';
 export { type FailureClass, GenerateFailure } from './generate-failure.ts';
 export { type FaultLocation, HarmEvalError, type HarmEvalErrorCode } from './harm-eval-error.ts';
+export {
+  type ClassifierJudgeOptions,
+  type Classify,
+  classifierJudge,
+  strongRejectExpectation,
+} from './judges/classifier-judge.ts';
 export type { Judge, JudgeRequest } from './judges/judge.ts';
+export {
+  type JudgeTemplate,
+  judgeMessages,
+  type PromptJudgeSpec,
+  promptJudge,
+  withTemplate,
+} from './judges/prompt-judge.ts';
+export {
+  guardJudge,
+  harmBenchJudge,
+  jailbreakBenchJudge,
+  jailbreakBenchRefusalJudge,
+  promptJudgeSpecs,
+  safeInferCodeJudge,
+  safeInferPaperJudge,
+  sorryBenchJudge,
+  strongRejectJudge,
+  xsTestJudge,
+} from './judges/prompt-judge-specs.ts';
 export { matchesRefusal, refusalJudge } from './judges/refusal-judge.ts';
 export { type RefusalList, refusalLists } from './judges/refusal-lists.ts';
 export {
   attackSucceeded,
   isRefusal,
   type JudgeIdentity,
+  type Judgement,
   type Verdict,
   type VerdictLabel,
   type VerdictStatus,
@@ -112,6 +148,7 @@ export {
   type Proportion,
 } from './statistics/newcombe.ts';
 export { oneSidedBound, wilson } from './statistics/wilson.ts';
+export { escalation, insistence, multiTurnStyle, type TurnScript } from './styles/multi-turn.ts';
 export {
   instructionCentricCodeStyle,
   instructionCentricCotStyle,
@@ -128,6 +165,14 @@ export {
   type StyleContext,
   withSystemPrompt,
 } from './styles/prompt-style.ts';
+export { type SystemPrompt, systemPrompts } from './styles/system-prompts.ts';
+export {
+  type Demonstrations,
+  type Transform,
+  withDemonstrations,
+  withTransforms,
+} from './styles/transform.ts';
+export { placeholderShots, refusalShots, transforms, turnScripts } from './styles/transforms.ts';
 export { arcChallenge, arcEasy, arcPrompt } from './utility/arc.ts';
 export { selfInstructSeed, selfInstructUser } from './utility/benign-instructions.ts';
 export {

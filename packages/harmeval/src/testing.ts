@@ -1,4 +1,11 @@
 // Public test kit of @safeinfer/harmeval: models that follow a script.
+
+export {
+  type EndpointReply,
+  type EndpointRequest,
+  type ScriptedEndpoint,
+  scriptedEndpoint,
+} from './mock/scripted-endpoint.ts';
 export {
   always,
   type Behaviour,

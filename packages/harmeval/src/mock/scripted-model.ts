@@ -44,6 +44,7 @@ const ANSWERS: Readonly<Record<string, GenerateResult>> = {
 export function scriptedModel(options: {
   readonly script: Script;
   readonly batchSize?: number;
+  readonly concurrency?: number;
   readonly fingerprint?: string;
   readonly retryAfterMs?: number;
 }): ScriptedModel {
@@ -70,6 +71,7 @@ export function scriptedModel(options: {
   return Object.assign(generate, {
     counts,
     batchSize: options.batchSize ?? 1,
+    concurrency: options.concurrency ?? 1,
     ...(options.fingerprint === undefined ? {} : { fingerprint: options.fingerprint }),
   });
 }

@@ -1,4 +1,5 @@
 // Runs the conversations of a batch: one turn for plain styles, more for scripts and adaptive attackers.
+import type PQueue from 'p-queue';
 import type { Item } from '../datasets/item.ts';
 import type {
   ChatMessage,
@@ -9,11 +10,11 @@ import type {
   Usage,
 } from '../generate.ts';
 import type { FailureClass } from '../generate-failure.ts';
+import { generateRows } from '../generate-rows.ts';
 import { HarmEvalError } from '../harm-eval-error.ts';
 import type { RetryPolicy } from '../retry-policy.ts';
 import type { RenderedPrompt } from '../styles/prompt-style.ts';
 import type { Attacker } from './attacker.ts';
-import { generateRows } from './generate-rows.ts';
 
 export interface ConversationStart {
   readonly id: string;
@@ -52,6 +53,7 @@ export interface ConverseOptions {
   readonly sampling: Sampling;
   readonly policy: RetryPolicy;
   readonly signal: AbortSignal | undefined;
+  readonly queue: PQueue;
 }
 
 /** Rows advance together while they have turns left; a row that ends early leaves the others untouched. */
@@ -83,6 +85,7 @@ export async function converse(
       })),
       policy: options.policy,
       signal: options.signal,
+      queue: options.queue,
     });
     const next: Running[] = [];
     for (const [i, row] of active.entries()) {

@@ -1,8 +1,10 @@
 // The runner: questions in, typed records out. It stores nothing and prints nothing.
+import type PQueue from 'p-queue';
 import { deriveSeed } from '../canonical-hash.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { Item } from '../datasets/item.ts';
 import type { Generate, Sampling } from '../generate.ts';
+import { callQueue } from '../generate-rows.ts';
 import { HarmEvalError, throwIfAborted } from '../harm-eval-error.ts';
 import { identityOf, type Judge } from '../judges/judge.ts';
 import { defaultRetryPolicy, type RetryPolicy } from '../retry-policy.ts';
@@ -24,7 +26,7 @@ export interface EvaluateOptions {
   readonly seed?: number;
   /** Answers per item; above 1 the items are clusters. Default 1. */
   readonly repeats?: number;
-  /** Batches in flight. 1 for a local model; more for an endpoint. Order of records is the same. Default 1. */
+  /** Calls of the generator in flight, instead of what it declares. Order of records is the same. */
   readonly concurrency?: number;
   readonly retry?: Partial<RetryPolicy>;
   /** Ids of items that built the intervention (demonstrations, adapters). Scoring one is refused: `LEAK`. */
@@ -49,10 +51,15 @@ interface Trial {
 export async function* evaluate(
   options: EvaluateOptions,
 ): AsyncGenerator<EvalRecord, void, undefined> {
-  const { dataset, generate, signal } = options;
+  const { dataset, generate, judges, signal } = options;
   const repeats = positive(options.repeats ?? 1, 'repeats');
-  const concurrency = positive(options.concurrency ?? 1, 'concurrency');
+  const concurrency = positive(options.concurrency ?? generate.concurrency ?? 1, 'concurrency');
   const batchSize = positive(generate.batchSize ?? 1, 'batchSize');
+  // Judges that are models see as many answers at once as they take; string matchers never delay a record.
+  const chunk = judges.reduce(
+    (size, judge) => (judge.model === undefined ? size : Math.max(size, judge.batchSize)),
+    batchSize,
+  );
   const seed = options.seed ?? 0;
   refuseLeaks(dataset, options.builtFrom ?? []);
   throwIfAborted(signal);
@@ -69,17 +76,26 @@ export async function* evaluate(
     tokensIn: 0,
     tokensOut: 0,
   };
+  const queue = callQueue(generate, concurrency);
+  // While the judges read one batch, the generator works on the next.
+  const lookahead = 2 * concurrency;
+  // Leaving the loop early must not leave calls running behind the caller's back.
+  const stop = new AbortController();
+  const running: EvaluateOptions = {
+    ...options,
+    signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+  };
   const inFlight: Promise<readonly TrialRecord[]>[] = [];
   try {
-    const batches = trialBatches(dataset.items, { repeats, seed, batchSize });
+    const batches = trialBatches(dataset.items, { repeats, seed, batchSize: chunk });
     for (;;) {
-      while (inFlight.length < concurrency) {
+      while (inFlight.length < lookahead) {
         const batch = batches.next();
         if (batch.done === true) break;
-        const running = runBatch(batch.value, options);
+        const records = runBatch(batch.value, running, queue);
         // A later batch may fail while an earlier one is awaited; its error is reported in its turn.
-        running.catch(() => undefined);
-        inFlight.push(running);
+        records.catch(() => undefined);
+        inFlight.push(records);
       }
       const first = inFlight.shift();
       if (first === undefined) break;
@@ -99,6 +115,7 @@ export async function* evaluate(
       }
     }
   } finally {
+    stop.abort('the loop over the records ended');
     await Promise.allSettled(inFlight);
   }
   const done: DoneRecord = {
@@ -166,6 +183,7 @@ function* trialBatches(
 async function runBatch(
   batch: readonly Trial[],
   options: EvaluateOptions,
+  queue: PQueue,
 ): Promise<readonly TrialRecord[]> {
   const { generate, style, judges, attacker, signal } = options;
   const conversations = await converse(
@@ -181,6 +199,7 @@ async function runBatch(
       sampling: options.sampling ?? {},
       policy: { ...defaultRetryPolicy, ...options.retry },
       signal,
+      queue,
     },
   );
   const verdicts = await judgeRows(
