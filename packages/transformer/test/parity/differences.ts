@@ -1,5 +1,5 @@
 // Largest absolute differences between our numbers and Hugging Face's, setting by setting.
-import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { dependsOnLength } from '../../src/config/rope-table.ts';
 import type { HookName } from '../../src/hooks/hook-name.ts';
 import { parseHookName } from '../../src/hooks/points.ts';
@@ -15,13 +15,15 @@ export const settings = {
   residuals: 'embeddings, every block input and output, contributions, final norm',
   inner: 'q, k, v, z, norm outputs, MLP activations of one deep block, raw module outputs',
   pattern: 'attention maps of two blocks',
+  gradient:
+    'gradients of a logit difference at three points, divided by their largest entry if above 1',
 } as const;
 
 export type Setting = keyof typeof settings;
 
 /** Largest |ours - theirs| over both arrays, which must have the same shape; NaN counts as infinite. */
 export function largestDifference(
-  ours: Tensor,
+  ours: tf.Tensor,
   theirs: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
 ): number {
   if (ours.shape.join() !== theirs.shape.join()) {
@@ -51,6 +53,7 @@ export function measureDifferences(
   }
   note('ragged', raggedDifference(model, fixture));
   note('cached', cachedDifference(model, fixture));
+  note('gradient', gradientDifference(model, fixture));
   for (const [key, difference] of pointDifferences(model, fixture)) {
     note(settingOf(key), difference);
   }
@@ -72,7 +75,7 @@ function aloneDifference(
   const expected = fixture.tensors.get(`logits/${prompt}`);
   if (expected === undefined) return undefined;
   using result = model.forward([{ tokens }], { logits: 'all' });
-  return disposing(result.logits(0), (logits) => largestDifference(logits, expected));
+  return largestDifference(result.logits(0), expected);
 }
 
 function raggedDifference(model: Transformer, { facts, tensors }: Fixture): number | undefined {
@@ -123,10 +126,7 @@ export function pointDifferences(
     const name = names[i] as HookName;
     const expected = tensors.get(key);
     if (expected === undefined) continue;
-    differences.set(
-      name,
-      disposing(result.captured(0, name), (ours) => largestDifference(ours, expected)),
-    );
+    differences.set(name, largestDifference(result.captured(0, name), expected));
   }
   return differences;
 }
@@ -134,6 +134,31 @@ export function pointDifferences(
 function pointOf(key: string): HookName {
   if (parseHookName(key) === undefined) throw new Error(`fixture key ${key} is no hook point`);
   return key as HookName;
+}
+
+function gradientDifference(model: Transformer, { facts, tensors }: Fixture): number | undefined {
+  const keys = [...tensors.keys()].filter((key) => key.startsWith('grad/'));
+  if (facts.gradient === undefined || keys.length === 0) return undefined;
+  const { a, b } = facts.gradient;
+  const names = keys.map((key) => pointOf(key.slice('grad/'.length)));
+  using backward = model.gradients({
+    rows: [{ tokens: facts.prompts['long'] ?? [] }],
+    at: names,
+    of: ({ logits }) => {
+      const at = (token: number): tf.Tensor => tf.slice(logits(0), [0, token], [1, 1]);
+      return tf.reshape(tf.sub(at(a), at(b)), []);
+    },
+  });
+  return keys.reduce((largest, key, i) => {
+    const ours = backward.grad(0, names[i] as HookName);
+    const theirs = tensors.get(key) ?? never(key);
+    const size = theirs.data.reduce((top, value) => Math.max(top, Math.abs(value)), 1);
+    return Math.max(largest, largestDifference(ours, theirs) / size);
+  }, 0);
+}
+
+function never(key: string): never {
+  throw new Error(`no tensor ${key}`);
 }
 
 /**
@@ -156,12 +181,4 @@ export function greedy(model: Transformer, prompt: readonly number[], count: num
     next = [best];
   }
   return tokens;
-}
-
-function disposing<T>(tensor: Tensor, use: (tensor: Tensor) => T): T {
-  try {
-    return use(tensor);
-  } finally {
-    tensor.dispose();
-  }
 }

@@ -40,6 +40,5 @@ function effectOf(name: string, fixture: Fixture): number {
   const data = golden.data.subarray(0, tokens.length * config.vocabSize);
   const logits = result.logits(0);
   const moved = largestDifference(logits, { shape: logits.shape, data });
-  logits.dispose();
   return moved;
 }

@@ -38,7 +38,7 @@ function expectedSettings({ name, facts }: Fixture): string[] {
     'logits',
     'long',
     ...(facts.batch === undefined ? [] : ['ragged']),
-    ...(storage ? [] : ['cached', 'residuals', 'pattern']),
+    ...(storage ? [] : ['cached', 'residuals', 'pattern', 'gradient']),
     ...(storage || variant ? [] : ['inner']),
   ].sort();
 }
