@@ -34,18 +34,22 @@ export function output(pass: Pass, x: tf.Tensor2D): tf.Tensor2D | undefined {
   const { plan, config } = pass;
   const watched = plan.busy.has(config.nLayers);
   const last = plan.logits === 'last';
-  if (!watched && last) return unembed(pass, normAt(pass, 'ln_final', lastTokens(pass, x)), true);
+  if (!watched && last) {
+    return unembed(pass, normAt(pass, 'ln_final', lastTokens(pass, x)), lastTokens);
+  }
   const normed = normAt(pass, 'ln_final', x);
   const input = pass.at('unembed.hook_in', normed);
   if (pass.touches('unembed.hook_out')) {
-    const logits = pass.at('unembed.hook_out', unembed(pass, input, false));
-    return last ? lastTokens(pass, logits) : logits;
+    const logits = pass.at('unembed.hook_out', unembed(pass, input, allTokens));
+    return last ? lastTokens(pass, logits) : chosenTokens(pass, logits);
   }
   if (plan.logits === 'none') return undefined;
-  return last ? unembed(pass, lastTokens(pass, input), true) : unembed(pass, input, false);
+  const take = last ? lastTokens : chosenTokens;
+  return unembed(pass, take(pass, input), take);
 }
 
-function unembed(pass: Pass, x: tf.Tensor2D, lastOnly: boolean): tf.Tensor2D {
+/** `take` picked the lines of `x` from those of all tokens. */
+function unembed(pass: Pass, x: tf.Tensor2D, take: typeof lastTokens): tf.Tensor2D {
   const { tiedEmbeddings, finalSoftcap } = pass.config;
   const logits = linear({
     x,
@@ -54,9 +58,7 @@ function unembed(pass: Pass, x: tf.Tensor2D, lastOnly: boolean): tf.Tensor2D {
     deltas: pass
       .deltas('unembed.W_U')
       .map((delta) =>
-        lastOnly && typeof delta.scale !== 'number'
-          ? { ...delta, scale: lastTokens(pass, delta.scale) }
-          : delta,
+        typeof delta.scale === 'number' ? delta : { ...delta, scale: take(pass, delta.scale) },
       ),
     transposed: tiedEmbeddings,
   });
@@ -74,4 +76,18 @@ function lastTokens(pass: Pass, x: tf.Tensor2D): tf.Tensor2D {
     ),
   );
   return tf.gather(x, index);
+}
+
+function allTokens(_pass: Pass, x: tf.Tensor2D): tf.Tensor2D {
+  return x;
+}
+
+/** [N, width] -> the lines whose logits were asked for. */
+function chosenTokens(pass: Pass, x: tf.Tensor2D): tf.Tensor2D {
+  const { logitTokens } = pass;
+  if (logitTokens === undefined) return x;
+  return tf.gather(
+    x,
+    pass.memo('chosen', () => tf.tensor1d(logitTokens, 'int32')),
+  );
 }

@@ -27,6 +27,8 @@ export interface PassSetup {
   readonly side: 'left' | 'right';
   /** True under a gradient tape: nothing the tape may need is disposed early. */
   readonly taped: boolean;
+  /** Tokens of the layout whose logits are wanted, for logits 'all'; all of them when absent. */
+  readonly logitTokens?: Int32Array;
   /** Passes a probed activation on, noting its gradient. */
   readonly probe?: (name: HookName, x: tf.Tensor) => tf.Tensor;
 }
@@ -37,6 +39,7 @@ export class Pass {
   readonly plan: Plan;
   readonly side: 'left' | 'right';
   readonly taped: boolean;
+  readonly logitTokens: Int32Array | undefined;
   readonly captured: Map<HookName, CapturedPoint> = new Map();
   /** For each row with a cache, its segments of every layer once the pass is done. */
   readonly updates: Map<number, (readonly Segment[])[]> = new Map();
@@ -54,6 +57,7 @@ export class Pass {
     this.plan = setup.plan;
     this.side = setup.side;
     this.taped = setup.taped;
+    this.logitTokens = setup.logitTokens;
     this.layout = this.#initialLayout();
   }
 

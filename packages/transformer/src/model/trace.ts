@@ -17,6 +17,11 @@ export interface TraceOptions {
   readonly rows: readonly Row[];
   /** 'all' (default): logits of every token; 'last': of each row's last one; 'none'. */
   readonly logits?: 'all' | 'last' | 'none';
+  /**
+   * With logits 'all': only those of the tokens at these lines, counted over all rows in order; the
+   * unembedding of the others is not computed.
+   */
+  readonly logitTokens?: Int32Array;
   /** Weights to use in place of the model's, for example trained variables. */
   readonly weights?: ReadonlyMap<WeightName, tf.Tensor>;
   /** Adapters of this call, beside the model's own, for example trained variables. */
@@ -26,7 +31,7 @@ export interface TraceOptions {
 
 /** Tensors of the caller's scope: they end with the tidy or gradient call that `trace` runs in. */
 export interface Trace {
-  /** [tokens of all rows, V] in row order, or [rows, V] for logits 'last'. Throws for 'none'. */
+  /** [tokens of all rows or `logitTokens`, V] in row order, or [rows, V] for logits 'last'. Throws for 'none'. */
   readonly logits: tf.Tensor2D;
   /** First line of each row in `logits` 'all', and the total at the end. */
   readonly rowOffsets: readonly number[];
@@ -47,7 +52,8 @@ export function tracePass(
     readonly probe?: (name: HookName, x: tf.Tensor) => tf.Tensor;
   },
 ): Trace & { readonly points: ReadonlyMap<HookName, CapturedPoint> } {
-  const { rows, logits = 'all', weights, adapters, capture = [], probes, probe } = options;
+  const { rows, logits = 'all', logitTokens, weights, adapters } = options;
+  const { capture = [], probes, probe } = options;
   for (const [name, adapter] of adapters ?? []) checkAdapter(name, adapter, sources.config);
   const all = { ...sources, adapters: new Map([...sources.adapters, ...(adapters ?? [])]) };
   const prepared = prepareRows(rows, all, undefined);
@@ -68,6 +74,7 @@ export function tracePass(
     share: false,
     side: 'right',
     taped: true,
+    ...(logitTokens === undefined ? {} : { logitTokens }),
     ...(probe === undefined ? {} : { probe }),
   });
   try {

@@ -8,9 +8,9 @@ import type { ModelConfig } from '../config/model-config.ts';
 import type { WeightName } from '../config/weight-name.ts';
 import { type GenerateEvent, type GenerateOptions, generate } from '../generate/generate.ts';
 import { type GradientOptions, type Gradients, gradients } from '../gradients/gradients.ts';
-import { reasonAgainst } from '../hooks/check-hook-name.ts';
+import { checkHookName, reasonAgainst } from '../hooks/check-hook-name.ts';
 import type { HookName } from '../hooks/hook-name.ts';
-import { hookNames } from '../hooks/points.ts';
+import { hookNames, type PointInfo } from '../hooks/points.ts';
 import { WeightStore } from '../weights/weight-store.ts';
 import { type ForwardSources, forward } from './forward.ts';
 import type { ForwardOptions, ForwardResult } from './forward-options.ts';
@@ -55,6 +55,11 @@ export class Transformer<T extends TextCodec = TextCodec> implements Disposable 
   /** Every hook point of this architecture, in order of computation. */
   points(): HookName[] {
     return hookNames(this.config);
+  }
+
+  /** What a point is: its axes and meaning. Throws UNKNOWN_HOOK, with the reason and the nearest names. */
+  point(name: string): PointInfo {
+    return checkHookName(name, this.config).info;
   }
 
   /** Why the model has no such point, in one clause; undefined when it has it. */
