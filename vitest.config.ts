@@ -11,7 +11,7 @@ const config: ViteUserConfig = defineConfig({
     include: [
       'packages/*/src/**/*.test.ts',
       'packages/*/test/**/*.test.ts',
-      'apps/*/src/**/*.test.{ts,tsx}',
+      'apps/*/{src,test}/**/*.test.{ts,tsx}',
       'tools/*/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**'],

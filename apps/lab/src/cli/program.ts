@@ -1,0 +1,31 @@
+// The command line: names, options and help of every command; each command's work lives elsewhere.
+import { Command, InvalidArgumentError } from 'commander';
+import { type RunFlags, runCommand } from './run-command.ts';
+import { version } from './version.ts';
+
+export function createProgram(options: { readonly signal: AbortSignal }): Command {
+  const program = new Command('safeinfer')
+    .description('Measure and reduce harmful output of language models while they decode.')
+    .version(version)
+    .showHelpAfterError('(safeinfer --help lists the commands)')
+    .exitOverride();
+  program
+    .command('run')
+    .description('run an experiment file and write results.jsonl, report.md and report.html')
+    .argument('<experiment>', 'YAML file')
+    .option('--model <path>', 'model directory, hub name or "pocket", instead of the file’s')
+    .option('--out <directory>', 'where results go (default: runs/<experiment name>)')
+    .option('--limit <n>', 'at most n items of each benchmark', positiveInteger)
+    .option('--backend <name>', 'compute backend (default: the best that works here)')
+    .option('--show-harmful', 'do not mask harmful text in the report', false)
+    .action((experiment: string, flags: RunFlags) =>
+      runCommand({ experiment, flags, signal: options.signal }),
+    );
+  return program;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('not a positive whole number');
+}

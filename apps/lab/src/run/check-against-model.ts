@@ -1,0 +1,32 @@
+// What can only be checked once the model is open, before any of it runs.
+import { SafeInferError } from '@safeinfer/backend';
+import type { Transformer } from '@safeinfer/transformer';
+import type { Experiment } from '../config/experiment-schema.ts';
+
+/** @throws BAD_ARGUMENT or NOT_FOUND naming the arm or edit. */
+export function checkAgainstModel(experiment: Experiment, model: Transformer): void {
+  const { nLayers } = model.config;
+  const checkLayer = (what: string, layer: number | undefined): void => {
+    if (layer === undefined || layer < nLayers) return;
+    throw new SafeInferError(
+      `${what}: layer ${layer} does not exist, the model has ${nLayers} blocks`,
+      { code: 'BAD_ARGUMENT', hint: `name a layer between 0 and ${nLayers - 1}` },
+    );
+  };
+  for (const { name, rome } of experiment.edits) checkLayer(`edit "${name}"`, rome?.layer);
+  for (const { name, steer, guide } of experiment.arms) {
+    checkLayer(`arm "${name}"`, steer?.safetyAmplification.layer);
+    const unsafe = guide?.safeInfer.unsafe;
+    if (unsafe && 'adapter' in unsafe && !model.adapters.has(unsafe.adapter)) {
+      throw new SafeInferError(`arm "${name}": the model has no adapter "${unsafe.adapter}"`, {
+        code: 'NOT_FOUND',
+        hint: `loaded adapters: ${[...model.adapters.keys()].join(', ') || 'none'}`,
+      });
+    }
+  }
+  if (model.tokenizer) return;
+  throw new SafeInferError('the model directory has no tokenizer.json', {
+    code: 'BAD_TOKENIZER',
+    hint: 'put the tokenizer of the checkpoint beside its weights: benchmarks ask in text',
+  });
+}

@@ -1,0 +1,20 @@
+// Starts the real executable on sources, as a user would start the built one.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function runSafeInfer(args: readonly string[], cwd: string): Finished {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['-C', '@safeinfer/source', '--import', import.meta.resolve('tsx'), bin, ...args],
+    { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
+  );
+  return { code: status, stdout, stderr };
+}
