@@ -15,6 +15,12 @@ export type {
   SystemPromptItem,
 } from './items.ts';
 export {
+  type LoadPocketOptions,
+  loadPocket,
+  type Pocket,
+  type PocketAdapter,
+} from './load-pocket.ts';
+export {
   loadPocketSplit,
   parsePocketRows,
   pocketDemonstrations,
