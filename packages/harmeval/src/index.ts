@@ -7,7 +7,9 @@ export {
   type Confusion,
   cohenKappa,
   type LabelledPair,
+  qualityOf,
 } from './calibration/agreement.ts';
+export { type Calibration, calibrateRefusalJudge } from './calibration/calibrate.ts';
 export { type CorrectedRate, type JudgeQuality, roganGladen } from './calibration/rogan-gladen.ts';
 export {
   isHumanRefusal,
@@ -133,6 +135,13 @@ export {
   pairedBootstrap,
 } from './statistics/bootstrap.ts';
 export { type ClusterEstimate, clusterRobustMean } from './statistics/cluster-robust.ts';
+export {
+  type ArmComparison,
+  type ArmOutcome,
+  adjustFamily,
+  compareArms,
+  withinJudgeError,
+} from './statistics/compare-arms.ts';
 export {
   detectableDifference,
   detectablePairedDifference,

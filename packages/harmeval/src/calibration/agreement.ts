@@ -2,6 +2,7 @@
 import { HarmEvalError } from '../harm-eval-error.ts';
 import type { Estimate } from '../statistics/interval.ts';
 import { wilson } from '../statistics/wilson.ts';
+import type { JudgeQuality } from './rogan-gladen.ts';
 
 export interface Confusion {
   /** Both say the event happened. */
@@ -102,4 +103,18 @@ export function cohenKappa(table: readonly (readonly number[])[]): {
   const variance =
     (onDiagonal + (1 - kappa) ** 2 * offDiagonal - correction) / (1 - expected) ** 2 / total;
   return { kappa, standardError: Math.sqrt(Math.max(0, variance)) };
+}
+
+/**
+ * Sensitivity and specificity as `roganGladen` takes them. `event` says which side of the calibration the corrected rate
+ * counts: `positive` when it is the same event, `negative` when it is the opposite one (a judge calibrated on refusals
+ * that measures compliance).
+ */
+export function qualityOf(result: Confusion, event: 'positive' | 'negative'): JudgeQuality {
+  const { truePositive, falsePositive, falseNegative, trueNegative } = result;
+  const found = { successes: truePositive, trials: truePositive + falseNegative };
+  const passed = { successes: trueNegative, trials: trueNegative + falsePositive };
+  return event === 'positive'
+    ? { sensitivity: found, specificity: passed }
+    : { sensitivity: passed, specificity: found };
 }

@@ -1,10 +1,16 @@
 // Adds records up as they arrive and reports what the table shows. Texts are not kept, so memory stays small.
 import { identityOf } from '../judges/judge.ts';
 import type { JudgeIdentity } from '../judges/verdict.ts';
+import { type MacroEstimate, macroAverage } from '../statistics/bootstrap.ts';
 import { type Measure, type Outcome, outcomesOf } from './outcome.ts';
 import { type Rate, rateOf } from './rate.ts';
 import type { DoneRecord, EvalRecord, PlanRecord } from './records.ts';
 import { GARBLED, LOOPING } from './text-quality.ts';
+
+// Fixed, so that the same outcomes always give the same table.
+const MACRO_SEED = 1;
+// Interval ends then move by less than 5 % of their width between seeds; more would make large tables slow.
+const MACRO_RESAMPLES = 2000;
 
 export interface CategoryRate extends Rate {
   readonly category: string | null;
@@ -14,8 +20,11 @@ export interface JudgeSummary extends Rate {
   readonly judge: JudgeIdentity;
   readonly measure: Measure;
   readonly categories: readonly CategoryRate[];
-  /** Unweighted mean of the category rates, as the paper averages; null when a category has nothing scored. */
-  readonly macroRate: number | null;
+  /**
+   * Unweighted mean of the category rates, as the paper averages, by a bootstrap within categories; null when a category
+   * has nothing scored.
+   */
+  readonly macro: MacroEstimate | null;
   /** Mean score over the scored outcomes that have one. */
   readonly meanScore: number | null;
 }
@@ -87,10 +96,11 @@ export function summariseOutcomes(outcomes: readonly Outcome[]): readonly JudgeS
 
 function judgeSummary(outcomes: readonly Outcome[]): JudgeSummary {
   const { judge, measure } = outcomes[0] as Outcome;
-  const categories = [...groupBy(outcomes, (outcome) => outcome.category)].map(
-    ([category, group]) => ({ category, ...rateOf(group) }),
+  const byCategory = groupBy(outcomes, (outcome) => outcome.category);
+  const categories = [...byCategory].map(([category, group]) => ({ category, ...rateOf(group) }));
+  const strata = [...byCategory.values()].map((group) =>
+    group.flatMap(({ event }) => (event === null ? [] : [event ? 1 : 0])),
   );
-  const rates = categories.map(({ estimate }) => estimate?.value ?? null);
   const scores = outcomes.flatMap(({ event, score }) =>
     event === null || score === null ? [] : [score],
   );
@@ -99,7 +109,9 @@ function judgeSummary(outcomes: readonly Outcome[]): JudgeSummary {
     measure,
     ...rateOf(outcomes),
     categories,
-    macroRate: rates.every((rate) => rate !== null) ? mean(rates as readonly number[]) : null,
+    macro: strata.some((values) => values.length === 0)
+      ? null
+      : macroAverage(strata, { seed: MACRO_SEED, resamples: MACRO_RESAMPLES }),
     meanScore: scores.length === 0 ? null : mean(scores),
   };
 }
