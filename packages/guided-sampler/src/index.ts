@@ -39,6 +39,15 @@ export {
 export { fromLambda, toLambda } from './formula/lambda.ts';
 export { evaluateLiteral, logSoftmax } from './formula/literal.ts';
 export { lma } from './formula/lma-parser.ts';
+// --- Grammars ---
+export type { JsonSchema } from './grammar/check-schema.ts';
+export {
+  type GrammarTokenizer,
+  type GrammarVocabulary,
+  grammarMask,
+  jsonMask,
+  jsonSchemaMask,
+} from './grammar/grammar-mask.ts';
 // --- Sampling ---
 export type { GrammarState, TokenMask } from './grammar/token-mask.ts';
 // --- Plans and runs ---
@@ -78,6 +87,8 @@ export {
   safetyArithmeticInterventions,
 } from './recipes/safety-arithmetic.ts';
 export type { Source } from './recipes/source.ts';
+// --- Beam search ---
+export { type BeamOptions, beamSearch, type Hypothesis } from './run/beam-search.ts';
 export type {
   FinishEvent,
   FinishReason,
@@ -93,3 +104,8 @@ export type { RunStats, TermStats } from './run/run-stats.ts';
 export { buildChain, type Chain } from './sampling/chain.ts';
 export type { Processor, ProcessorContext, Scores } from './sampling/processor.ts';
 export type { SamplingOptions } from './sampling/sampling-options.ts';
+
+// --- Serving ---
+export { asLanguageModel, type LanguageModelOptions } from './serve/ai-sdk.ts';
+export { type OpenAiHandlerOptions, openAiHandler } from './serve/openai-handler.ts';
+export type { ServedModel } from './serve/served-model.ts';
