@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { expectGradients, smoothScore } from '../../test/gradient-check.ts';
 import { onBackend } from '../../test/on-backend.ts';
 import type { WeightName } from '../config/weight-name.ts';
 import { createRandomModel } from '../model/create-random-model.ts';
@@ -9,12 +10,6 @@ import type { GradientInputs } from './gradients.ts';
 onBackend('cpu');
 
 const ROWS = [{ tokens: [5, 9, 33, 2, 71, 8, 12] }, { tokens: [90, 1, 44] }];
-
-/** A smooth scalar that depends on both rows' logits. */
-function score({ logits }: GradientInputs): tf.Scalar {
-  const weights = tf.sin(tf.range(0, 96)) as tf.Tensor;
-  return tf.add(tf.sum(tf.mul(logits(0), weights)), tf.sum(tf.tanh(logits(1))));
-}
 
 /** sum(a * b) in float64. */
 function dot(a: Float32Array | Int32Array | Uint8Array, b: Float32Array): number {
@@ -29,52 +24,12 @@ describe.each(['llama', 'gpt2'] as const)('gradients of a %s-like model', (like)
   it('equal finite differences along a random direction at every point', () => {
     const before = tf.memory().numTensors;
     const model = createRandomModel({ config: { like }, seed: 3 });
-    // A per-head input has its own norm, so it cannot be differentiated in one pass with the shared one.
-    const split = (name: string): boolean => /hook_(attn_in|[qkv]_input)$/.test(name);
-    const together = model.points().filter((name) => !split(name));
-    const apart = model.points().filter(split);
-    const whole = model.gradients({ rows: ROWS, of: score, at: together });
-    const perHead = model.gradients({ rows: ROWS, of: score, at: apart });
-    expect(() => model.gradients({ rows: ROWS, of: score, at: model.points() })).toThrow(
+    expectGradients(model, ROWS, model.points());
+    // A per-head input has its own norm: both at once would show a zero at one of them.
+    const of = (inputs: GradientInputs): tf.Scalar => smoothScore(inputs, 2);
+    expect(() => model.gradients({ rows: ROWS, of, at: model.points() })).toThrow(
       expect.objectContaining({ code: 'BAD_ARGUMENT' }),
     );
-    model.points().forEach((name, i) => {
-      const { grad, captured } = split(name) ? perHead : whole;
-      const gradient = grad(0, name);
-      const activation = captured(0, name);
-      expect(gradient.shape, name).toEqual(activation.shape);
-      // Masked scores are -3.4e38: directions leave them alone.
-      const values = activation.dataSync();
-      const direction = normals(100 + i, gradient.size).map((x, j) =>
-        Math.abs(values[j] as number) > 1e30 ? 0 : x,
-      );
-      const at = (h: number): number => {
-        const step = tf.tensor(
-          direction.map((x) => x * h),
-          gradient.shape,
-        );
-        const move = { at: name, apply: (x: tf.Tensor): tf.Tensor => tf.add(x, step) };
-        using moved = model.forward([{ ...ROWS[0]!, interventions: [move] }, ROWS[1]!]);
-        const value = tf.tidy(() =>
-          score({ ...moved, logits: (row: number) => moved.logits(row) } as never),
-        );
-        const number = value.dataSync()[0] as number;
-        value.dispose();
-        step.dispose();
-        return number;
-      };
-      const expected = dot(gradient.dataSync(), direction);
-      // Richardson: the error of central differences falls as h^4, so h can stay far above fp32 noise.
-      const central = (h: number): number => (at(h) - at(-h)) / (2 * h);
-      const h = name.includes('scale') ? 4e-3 : 8e-3;
-      const found = (4 * central(h) - central(2 * h)) / 3;
-      const scale = Math.max(1, Math.abs(expected));
-      expect(Math.abs(found - expected) / scale, `${name}: ${found} for ${expected}`).toBeLessThan(
-        0.02,
-      );
-    });
-    whole.dispose();
-    perHead.dispose();
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -7,6 +7,7 @@ import { norm } from '../ops/norm.ts';
 import type { AttentionState } from './attention-half.ts';
 import { normAt } from './norm-at.ts';
 import type { Pass } from './pass.ts';
+import { refuseNormEdits } from './split-inputs.ts';
 
 /** The block's output [N, D]. */
 export function mlpHalf(pass: Pass, layer: number, state: AttentionState): tf.Tensor2D {
@@ -32,6 +33,7 @@ function normedInput(
   if (!sharedNorm) return normAt(pass, `blocks.${layer}.ln2`, input);
   // The shared norm ran for attention; an edited MLP input needs its own.
   if (input === state.x && state.normed !== undefined) return state.normed;
+  refuseNormEdits(pass, layer);
   return norm(input, pass.normParts(`blocks.${layer}.ln1`)) as tf.Tensor2D;
 }
 

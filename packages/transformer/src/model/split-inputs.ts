@@ -38,15 +38,21 @@ export function splitInputs(pass: Pass, layer: number, x: tf.Tensor2D): SplitInp
   return inputs;
 }
 
-/** A per-head input has its own norm, which ln1's points do not show: changing both would lose one change. */
-function refuseNormEdits(pass: Pass, layer: number): void {
+/**
+ * An input of its own (per head, or of the MLP where it shares attention's norm) has its own norm, which
+ * ln1's points do not show: changing both would lose one change.
+ */
+export function refuseNormEdits(pass: Pass, layer: number): void {
   for (const part of ['scale', 'normalized', 'out'] as const) {
     const name: HookName = `blocks.${layer}.ln1.hook_${part}`;
     if (!pass.plan.edits.has(name) && !pass.plan.probes.has(name)) continue;
-    throw new SafeInferError(`'${name}' is changed together with per-head inputs of the block`, {
-      code: 'BAD_ARGUMENT',
-      hint: 'edit or differentiate either the per-head inputs or the shared norm in one pass',
-    });
+    throw new SafeInferError(
+      `'${name}' is changed together with inputs that have a norm of their own`,
+      {
+        code: 'BAD_ARGUMENT',
+        hint: 'edit or differentiate either those inputs or the shared norm in one pass',
+      },
+    );
   }
 }
 
