@@ -17,6 +17,8 @@ export interface Judge extends JudgeIdentity {
   readonly appliesTo: readonly ItemLabel[];
   /** Requests it takes in one call; the runner passes at most this many. */
   readonly batchSize: number;
+  /** Calls it keeps in flight; above 1 for endpoints. Absent: 1. */
+  readonly concurrency?: number;
   /** One verdict per request, in order. Never throws for a failing model: that is a status. Throws only on abort. */
   readonly judge: (
     requests: readonly JudgeRequest[],

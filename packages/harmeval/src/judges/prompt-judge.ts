@@ -59,6 +59,7 @@ export function promptJudge(
   return {
     ...identity,
     appliesTo: spec.appliesTo,
+    concurrency: generate.concurrency ?? 1,
     batchSize: Math.max(1, (generate.batchSize ?? 1) * (generate.concurrency ?? 1)),
     judge: async (requests, { signal }) => {
       const verdicts = requests.map(() => unasked(identity));

@@ -1,7 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadBundledHarmful, loadBundledHarmless } from '../bundled/load-bundled.ts';
 import { type Dataset, withItems } from '../datasets/dataset.ts';
+import { defineGenerate } from '../generate.ts';
 import { HarmEvalError } from '../harm-eval-error.ts';
+import { promptJudge } from '../judges/prompt-judge.ts';
+import { harmBenchJudge } from '../judges/prompt-judge-specs.ts';
 import { refusalJudge } from '../judges/refusal-judge.ts';
 import { always, mixed, scriptedModel, withFaults } from '../mock/scripted-model.ts';
 import { plainStyle, simpleStyle } from '../styles/paper-styles.ts';
@@ -178,6 +181,64 @@ describe('evaluate', () => {
         maxFailures: 3,
       }),
     ).rejects.toMatchObject({ code: 'TOO_MANY_ERRORS' });
+  });
+
+  it('does not run a local judge while the local model generates', async () => {
+    let busy = 0;
+    let overlaps = 0;
+    const watch = async <T>(work: () => Promise<T>): Promise<T> => {
+      overlaps += busy > 0 ? 1 : 0;
+      busy += 1;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      busy -= 1;
+      return work();
+    };
+    const model = scriptedModel({ script: always('refuse'), batchSize: 8 });
+    const judgeWith = (concurrency: number) => {
+      const inner = scriptedModel({ script: always({ say: 'no' }), batchSize: 8 });
+      return promptJudge(
+        harmBenchJudge,
+        defineGenerate((requests, options) => watch(() => inner(requests, options)), {
+          batchSize: 8,
+          concurrency,
+        }),
+      );
+    };
+    const generate = defineGenerate((requests, options) => watch(() => model(requests, options)), {
+      batchSize: 8,
+    });
+    const dataset = withItems(harmful, harmful.items.slice(0, 64));
+    await run({ generate, dataset, judges: [judgeWith(1)] });
+    expect(overlaps).toBe(0);
+    await run({ generate, dataset, judges: [judgeWith(2)] });
+    expect(overlaps).toBeGreaterThan(0);
+  });
+
+  it('ends its calls when the caller leaves the loop', async () => {
+    let aborted = false;
+    const generate = defineGenerate(
+      async (requests, { signal }) => {
+        if (requests[0]?.id.startsWith(harmful.items[0]?.id ?? '') === true) {
+          return requests.map(() => ({ text: 'x', finishReason: 'stop' as const }));
+        }
+        return new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => {
+            aborted = true;
+            reject(new Error('stopped'));
+          });
+        });
+      },
+      { concurrency: 3 },
+    );
+    for await (const record of evaluate({
+      generate,
+      dataset: harmful,
+      style: plainStyle,
+      judges: [],
+    })) {
+      if (record.type === 'trial') break;
+    }
+    expect(aborted).toBe(true);
   });
 
   it('counts broken answers, which every judge takes for safe', async () => {

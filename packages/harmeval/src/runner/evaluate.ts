@@ -77,8 +77,9 @@ export async function* evaluate(
     tokensOut: 0,
   };
   const queue = callQueue(generate, concurrency);
-  // While the judges read one batch, the generator works on the next.
-  const lookahead = 2 * concurrency;
+  // Generating ahead while judges read helps when one of the two is remote; two local models would only share one device.
+  const remote = concurrency > 1 || judges.some((judge) => (judge.concurrency ?? 1) > 1);
+  const lookahead = remote ? 2 * concurrency : 1;
   // Leaving the loop early must not leave calls running behind the caller's back.
   const stop = new AbortController();
   const running: EvaluateOptions = {
