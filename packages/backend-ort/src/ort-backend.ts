@@ -42,11 +42,13 @@ export class OrtBackend extends MathBackendCPU {
     this.data.set(dataId, new TensorRecord({ values, dtype, refCount }));
   }
 
-  /** Reading does not end a weight's packing: it gets a copy. */
+  /** Reading does not end a weight's packing: it gets a copy. What it returns is never part of a larger buffer. */
   override readSync(dataId: object): backend_util.BackendValues {
     const record = this.record(dataId);
     if (record.packed !== undefined) return record.packed.unpack();
-    return super.readSync(dataId);
+    const values = super.readSync(dataId);
+    const partial = ArrayBuffer.isView(values) && values.byteLength < values.buffer.byteLength;
+    return partial ? values.slice() : values;
   }
 
   override disposeData(dataId: object, force = false): boolean {

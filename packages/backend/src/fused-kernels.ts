@@ -4,18 +4,23 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Pointwise functions of an MLP, by the names of Hugging Face configurations. */
 export type FusedActivation = 'gelu' | 'gelu_tanh' | 'quick_gelu' | 'silu' | 'relu';
 
-/** Inputs (tensors by name) and attributes of each private kernel; each returns one tensor. */
+interface NormInputs {
+  readonly x: tf.Tensor;
+  readonly gain: tf.Tensor;
+  readonly bias?: tf.Tensor;
+}
+
+interface NormAttrs {
+  readonly kind: 'rms' | 'layer';
+  readonly eps: number;
+  /** Added to the gain (1 for Gemma). */
+  readonly gainOffset: number;
+}
+
+/** Inputs (tensors by name) and attributes of each private kernel; one tensor out, but three of SafeInferHeads. */
 export interface FusedKernels {
   /** Norm over the last axis D of `x` [..., D]; `gain` and `bias` [D]; same shape out. */
-  readonly SafeInferNorm: {
-    readonly inputs: { readonly x: tf.Tensor; readonly gain: tf.Tensor; readonly bias?: tf.Tensor };
-    /** `gainOffset` is added to the gain (1 for Gemma). */
-    readonly attrs: {
-      readonly kind: 'rms' | 'layer';
-      readonly eps: number;
-      readonly gainOffset: number;
-    };
-  };
+  readonly SafeInferNorm: { readonly inputs: NormInputs; readonly attrs: NormAttrs };
   /**
    * x cos + (x P) sin for `x` [N, heads, e], `cos` and `sin` [N, 1, e], and the signed permutation
    * `pairs` P [e, e].
@@ -42,12 +47,60 @@ export interface FusedKernels {
   /**
    * softmax(cap(q k) + mask) v over the keys of all blocks: `q` [S, h, T, e] already scaled; blocks
    * `k0`, `v0`, `k1`, `v1`, ... [S, kv, n, e] (one row a stream: no shared prefixes), query heads grouped
-   * consecutively on key heads; `mask` [S, 1, T, K] added, K the keys of all blocks. Returns [S, h, T, e].
+   * consecutively on key heads; `mask` [S or 1, 1, T, K] added, K the keys of all blocks. Returns [S, h, T, e].
    */
   readonly SafeInferAttention: {
     readonly inputs: { readonly q: tf.Tensor } & Readonly<Record<string, tf.Tensor>>;
     /** `blocks` is the number of key blocks; `softcap` 0 for none. */
     readonly attrs: { readonly blocks: number; readonly softcap: number };
+  };
+  /** x + y W (+ bias): `x` [N, D], `y` [N, inner], `w` [inner, D], `bias` [D]. */
+  readonly SafeInferAddProduct: {
+    readonly inputs: {
+      readonly x: tf.Tensor;
+      readonly y: tf.Tensor;
+      readonly w: tf.Tensor;
+      readonly bias?: tf.Tensor;
+    };
+    readonly attrs: Readonly<Record<string, never>>;
+  };
+  /**
+   * A whole MLP with its norm and residual: x + (act(n W_gate) * (n W_in)) W_out for `gated`, else
+   * x + act(n W_in) W_out, where n is the norm of `x` [N, D]; each product with its bias if given.
+   */
+  readonly SafeInferMlp: {
+    readonly inputs: NormInputs & {
+      readonly wGate?: tf.Tensor;
+      readonly wIn: tf.Tensor;
+      readonly wOut: tf.Tensor;
+      readonly bGate?: tf.Tensor;
+      readonly bIn?: tf.Tensor;
+      readonly bOut?: tf.Tensor;
+    };
+    readonly attrs: NormAttrs & { readonly activation: FusedActivation };
+  };
+  /**
+   * Queries, keys and values of `x` [N, D] from its norm: three tensors, q [N, h, e] rotated and scaled,
+   * k [N, kv, e] rotated, v [N, kv, e]. Rotation is left out when `cos`, `sin` and `pairs` are not given.
+   */
+  readonly SafeInferHeads: {
+    readonly inputs: NormInputs & {
+      readonly wQ: tf.Tensor;
+      readonly wK: tf.Tensor;
+      readonly wV: tf.Tensor;
+      readonly bQ?: tf.Tensor;
+      readonly bK?: tf.Tensor;
+      readonly bV?: tf.Tensor;
+      readonly cos?: tf.Tensor;
+      readonly sin?: tf.Tensor;
+      readonly pairs?: tf.Tensor;
+    };
+    readonly attrs: NormAttrs & {
+      readonly nHeads: number;
+      readonly nKvHeads: number;
+      /** Factor of the queries. */
+      readonly scale: number;
+    };
   };
 }
 
@@ -59,12 +112,27 @@ export function hasFusedKernel(name: FusedKernelName): boolean {
   return tf.getKernel(name, tf.getBackend()) !== undefined;
 }
 
+/** `runFused` for SafeInferHeads: [q, k, v]. */
+export function runFusedHeads(
+  inputs: FusedKernels['SafeInferHeads']['inputs'],
+  attrs: FusedKernels['SafeInferHeads']['attrs'],
+): [tf.Tensor, tf.Tensor, tf.Tensor] | undefined {
+  if (!hasFusedKernel('SafeInferHeads')) return undefined;
+  return tf
+    .engine()
+    .runKernel(
+      'SafeInferHeads',
+      inputs as unknown as tf.NamedTensorMap,
+      attrs as unknown as tf.NamedAttrMap,
+    ) as unknown as [tf.Tensor, tf.Tensor, tf.Tensor];
+}
+
 /**
  * Runs a private kernel, or returns undefined where it must be composed of tfjs operations instead:
  * `runFused('SafeInferNorm', { x, gain }, attrs) ?? composed(x, gain)`. The result is the caller's, as of
  * any operation.
  */
-export function runFused<N extends FusedKernelName>(
+export function runFused<N extends Exclude<FusedKernelName, 'SafeInferHeads'>>(
   name: N,
   inputs: FusedKernels[N]['inputs'],
   attrs: FusedKernels[N]['attrs'],

@@ -8,6 +8,7 @@ export {
   type FusedKernels,
   hasFusedKernel,
   runFused,
+  runFusedHeads,
 } from './fused-kernels.ts';
 export { guardedWhere } from './gradients/guarded-where.ts';
 export { stopGradient } from './gradients/stop-gradient.ts';

@@ -40,7 +40,7 @@ function apply(
     for (let i = 0; i < size; i++) out.values[i] = loop(input[i]!) * (factor?.[i] ?? 1);
     return out.info;
   }
-  const session = backend.sessions.get(`activation/${name}/${factor !== undefined}`, () => ({
+  const session = backend.sessions.get(`activation/${name}/${factor !== undefined}`, size, () => ({
     nodes: [
       { ...NODE[name], inputs: ['x'], outputs: [factor === undefined ? 'y' : 'a'] },
       ...(factor === undefined ? [] : [{ op: 'Mul', inputs: ['a', 'up'], outputs: ['y'] }]),

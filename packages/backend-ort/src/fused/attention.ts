@@ -29,9 +29,11 @@ export const attention: Kernel = ({ inputs, attrs, backend }) => {
     }
     sizes.push(inputs[`k${block}`]!.shape[2]!);
   }
+  const keys = sizes.reduce((sum, size) => sum + size, 0);
+  const work = streams * heads * length * keys * width;
   if (mask !== undefined) {
-    const keys = sizes.reduce((sum, size) => sum + size, 0);
-    const dims = apart ? [streams, 1, 1, length, keys] : [streams, 1, length, keys];
+    const shared = mask.shape[0]!;
+    const dims = apart ? [shared, 1, 1, length, keys] : [shared, 1, length, keys];
     feeds['mask'] = ortValue('float32', backend.floats(mask), dims);
   }
   if (blocks > 1) {
@@ -40,7 +42,7 @@ export const attention: Kernel = ({ inputs, attrs, backend }) => {
   const valueWidth = inputs['v0']!.shape[3]!;
   const out = backend.output([streams, heads, length, valueWidth]);
   backend.sessions
-    .get(`attention/${blocks}/${mask !== undefined}/${softcap}`, () =>
+    .get(`attention/${blocks}/${mask !== undefined}/${softcap}`, work, () =>
       graph({ blocks, masked: mask !== undefined, softcap }),
     )
     .run(feeds, { y: ortValue('float32', out.values, [streams, kvHeads, ...queries, valueWidth]) });

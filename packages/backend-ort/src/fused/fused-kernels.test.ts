@@ -1,4 +1,4 @@
-import { type FusedActivation, runFused, useBackend } from '@safeinfer/backend';
+import { type FusedActivation, runFused, runFusedHeads, useBackend } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -166,4 +166,56 @@ describe('fused kernels equal their compositions', () => {
     );
     expect([...slope]).toEqual([0, 1]);
   });
+});
+
+describe('fused halves of a block equal their parts', () => {
+  beforeAll(async () => {
+    await useBackend({ name: 'ort' });
+  });
+
+  const norm = { kind: 'rms', eps: 1e-5, gainOffset: 0 } as const;
+  for (const rows of [1, 3, 70]) {
+    it(`projections, MLP and sum for ${rows} tokens, twelve times (packed from the third on)`, () => {
+      const small = (shape: number[], seed: number): tf.Tensor =>
+        tf.tidy(() => tf.mul(normal(shape, seed), 0.06));
+      const x = normal([rows, 256], 1);
+      const gain = normal([256], 2);
+      const [wQ, wK, wV] = [small([256, 256], 3), small([256, 128], 4), small([256, 128], 5)];
+      const bQ = normal([256], 6);
+      const [wGate, wIn, wOut] = [small([256, 320], 7), small([256, 320], 8), small([320, 256], 9)];
+      const bOut = normal([256], 10);
+      const before = tf.memory().numTensors;
+      for (let turn = 0; turn < 12; turn++) {
+        tf.tidy(() => {
+          const n = runFused('SafeInferNorm', { x, gain }, norm)!;
+          const many = runFusedHeads(
+            { x, gain, wQ, wK, wV, bQ },
+            { ...norm, nHeads: 8, nKvHeads: 4, scale: 0.5 },
+          )!;
+          const q = tf.mul(tf.add(tf.matMul(n, wQ), bQ), 0.5);
+          const parts = [q, tf.matMul(n, wK), tf.matMul(n, wV)];
+          for (const [i, part] of parts.entries()) {
+            const shape = [rows, i === 0 ? 8 : 4, 32];
+            expect(many[i]!.shape).toEqual(shape);
+            expect(
+              tf.max(tf.abs(tf.sub(many[i]!, tf.reshape(part, shape)))).dataSync()[0],
+            ).toBeLessThan(2e-5);
+          }
+          const mlp = runFused(
+            'SafeInferMlp',
+            { x, gain, wGate, wIn, wOut, bOut },
+            { ...norm, activation: 'silu' },
+          )!;
+          const pre = tf.matMul(n, wGate);
+          const post = tf.mul(tf.mul(pre, tf.sigmoid(pre)), tf.matMul(n, wIn));
+          const expected = tf.add(x, tf.add(tf.matMul(post, wOut), bOut));
+          expect(tf.max(tf.abs(tf.sub(mlp, expected))).dataSync()[0]).toBeLessThan(2e-5);
+          const sum = runFused('SafeInferAddProduct', { x, y: post, w: wOut, bias: bOut }, {})!;
+          expect(tf.max(tf.abs(tf.sub(sum, expected))).dataSync()[0]).toBeLessThan(2e-5);
+        });
+        expect(tf.memory().numTensors).toBe(before);
+      }
+      tf.dispose([x, gain, wQ, wK, wV, bQ, wGate, wIn, wOut, bOut]);
+    });
+  }
 });

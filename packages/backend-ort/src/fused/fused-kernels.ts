@@ -3,6 +3,7 @@ import type { FusedKernelName } from '@safeinfer/backend';
 import type { Kernel } from '../kernels/kernel.ts';
 import { activation, gate } from './activation.ts';
 import { attention } from './attention.ts';
+import { addProduct, heads, mlp } from './block.ts';
 import { norm } from './norm.ts';
 import { rope } from './rope.ts';
 
@@ -13,5 +14,8 @@ export function fusedKernels(): Record<FusedKernelName, Kernel> {
     SafeInferActivation: activation,
     SafeInferGate: gate,
     SafeInferAttention: attention,
+    SafeInferAddProduct: addProduct,
+    SafeInferMlp: mlp,
+    SafeInferHeads: heads,
   };
 }

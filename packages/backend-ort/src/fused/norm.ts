@@ -20,7 +20,7 @@ export const norm: Kernel = ({ inputs, attrs, backend }) => {
   const op = kind === 'rms' ? 'SimplifiedLayerNormalization' : 'LayerNormalization';
   const names = ['x', 'gain', ...(bias === undefined ? [] : ['bias'])];
   const biased = kind === 'rms' && bias !== undefined;
-  const session = backend.sessions.get(`${op}/${eps}/${names.length}`, () => ({
+  const session = backend.sessions.get(`${op}/${eps}/${names.length}`, input.length, () => ({
     nodes: [
       {
         op,

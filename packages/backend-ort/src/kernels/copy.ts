@@ -70,7 +70,7 @@ export const transpose: Kernel = ({ inputs, attrs, backend }) => {
   if (out === undefined) return undefined;
   const from = backend.values(x);
   if (x.dtype === 'float32' && size >= CROSSOVER.transpose) {
-    const session = backend.sessions.get(`transpose/${perm}`, () => ({
+    const session = backend.sessions.get(`transpose/${perm}`, size, () => ({
       nodes: [{ op: 'Transpose', inputs: ['x'], outputs: ['y'], attributes: { perm } }],
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [{ name: 'y', type: 'float32' }],

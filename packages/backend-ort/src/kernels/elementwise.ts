@@ -4,6 +4,7 @@ import { CROSSOVER } from '../crossover.ts';
 import { ortValue } from '../native/binding.ts';
 import type { NodeSpec } from '../onnx/model.ts';
 import { broadcastLoop } from './broadcast.ts';
+import { FAST_LOOPS } from './fast-loops.ts';
 import { type Kernel, sizeOf } from './kernel.ts';
 
 interface BinaryOp {
@@ -91,11 +92,15 @@ function binary(name: string, { op, onnx }: BinaryOp, dtype: 'float32' | 'bool')
     const x = backend.floats(a);
     const y = backend.floats(b);
     const { info, values } = outputOf(backend, shape, dtype);
+    const fast = FAST_LOOPS[name];
+    if (fast !== undefined && size < CROSSOVER.binary && fast(x, y, values as Float32Array)) {
+      return info;
+    }
     if (onnx === undefined || size < CROSSOVER.binary) {
       broadcastLoop({ op, a: x, aShape: a.shape, b: y, bShape: b.shape, shape, out: values });
       return info;
     }
-    const session = backend.sessions.get(`binary/${name}`, () => ({
+    const session = backend.sessions.get(`binary/${name}`, size, () => ({
       nodes: [{ op: onnx, inputs: ['a', 'b'], outputs: ['y'] }],
       inputs: [
         { name: 'a', type: 'float32' },
@@ -132,7 +137,7 @@ function unary(name: string, { op, nodes, from }: UnaryOp): Kernel {
       for (let index = 0; index < size; index++) out.values[index] = op(input[index]!);
       return out.info;
     }
-    const session = backend.sessions.get(`unary/${name}`, () => ({
+    const session = backend.sessions.get(`unary/${name}`, size, () => ({
       nodes,
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [{ name: 'y', type: 'float32' }],

@@ -51,7 +51,7 @@ export function matMul(backend: OrtBackend, call: MatMulCall): TensorInfo | unde
     smallMatMul(backend, call, out.values);
     return out.info;
   }
-  const session = backend.sessions.get(`matMul/${transposeA}/${transposeB}`, () => ({
+  const session = backend.sessions.get(`matMul/${transposeA}/${transposeB}`, size * inner, () => ({
     nodes: [
       transposeA || transposeB
         ? {

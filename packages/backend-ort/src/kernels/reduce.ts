@@ -55,7 +55,7 @@ function additive(onnx: 'ReduceSum' | 'ReduceMean'): Kernel {
       }
       return out.info;
     }
-    const session = backend.sessions.get(`${onnx}/${axes}`, () => ({
+    const session = backend.sessions.get(`${onnx}/${axes}`, input.length, () => ({
       nodes: [{ op: onnx, inputs: ['x', 'axes'], outputs: ['y'], attributes: { keepdims: 0 } }],
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [{ name: 'y', type: 'float32' }],

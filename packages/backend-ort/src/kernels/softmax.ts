@@ -17,7 +17,7 @@ function softmaxKernel(onnx: 'Softmax' | 'LogSoftmax'): Kernel {
       loop(input, width, out.values, onnx === 'LogSoftmax');
       return out.info;
     }
-    const session = backend.sessions.get(onnx, () => ({
+    const session = backend.sessions.get(onnx, size, () => ({
       nodes: [{ op: onnx, inputs: ['x'], outputs: ['y'], attributes: { axis: -1 } }],
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [{ name: 'y', type: 'float32' }],
