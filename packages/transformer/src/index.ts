@@ -9,6 +9,8 @@ export {
   renderChat,
 } from './chat-template/render-chat.ts';
 export type { DownloadProgress } from './hub/download-model.ts';
+export { type CachedFile, findInCache } from './hub/hub-cache.ts';
+export { type HubEnvironment, readHubEnvironment } from './hub/hub-environment.ts';
 export { type ResolveModelOptions, resolveModel } from './hub/resolve-model.ts';
 export {
   type Checkpoint,
@@ -142,3 +144,8 @@ export { foldNorms } from './processing/fold-norms.ts';
 export { foldValueBiases } from './processing/fold-value-biases.ts';
 export { type ProcessingSteps, processWeights } from './processing/process-weights.ts';
 // --- end of analysis ---
+
+// --- For @safeinfer/finetune ---
+export { normals, uniformAt } from './random/seeded-random.ts';
+export { writeAtomically } from './safetensors/atomic-write.ts';
+// --- end of finetune ---

@@ -92,12 +92,12 @@ describe('openCheckpoint', () => {
     const wrong = await shardedWith({ a: second, c: second, b: first });
     await expect(openCheckpoint(wrong)).rejects.toMatchObject({
       code: 'BAD_WEIGHTS',
-      message: expect.stringContaining(`places 'a' in ${second}, but it lies in ${first}`),
+      message: expect.stringContaining(`places "a" in ${second}, but it lies in ${first}`),
     });
     const nowhere = await shardedWith({ a: first, ['__proto__']: second });
     await expect(openCheckpoint(nowhere)).rejects.toMatchObject({
       code: 'BAD_WEIGHTS',
-      message: expect.stringContaining("'__proto__'"),
+      message: expect.stringContaining('"__proto__"'),
     });
   });
 

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafeInferError } from '@safeinfer/backend';
+import { quoted } from './bad-safetensors.ts';
 import type { TensorInfo } from './header.ts';
 import {
   openSafetensors,
@@ -154,7 +155,7 @@ function checkIndex(
     if (tensors.has(name)) continue;
     const actual = [...shards.files].find(([, opened]) => opened.tensors.has(name))?.[0];
     const where = actual === undefined ? 'no shard holds it' : `it lies in ${actual}`;
-    throw new SafeInferError(`${path}: the index places '${name}' in ${file}, but ${where}`, {
+    throw new SafeInferError(`${path}: the index places ${quoted(name)} in ${file}, but ${where}`, {
       code: 'BAD_WEIGHTS',
       hint: 'index and shards come from different downloads; fetch all of them at one revision',
     });

@@ -1,6 +1,7 @@
 // `model.safetensors.index.json`: which file of a sharded checkpoint holds each tensor.
 import { SafeInferError } from '@safeinfer/backend';
 import { isJsonObject, readJsonFile } from '../loading/read-json.ts';
+import { quoted } from './bad-safetensors.ts';
 
 /** Tensor name to shard file name, both as the index states them. */
 export type WeightMap = ReadonlyMap<string, string>;
@@ -29,9 +30,9 @@ export async function readShardIndex(path: string): Promise<WeightMap> {
   // Object.entries: JSON.parse makes `__proto__` an own property, so no name is special here.
   const map = new Map<string, string>();
   for (const [tensor, file] of Object.entries(weights)) {
-    if (typeof file !== 'string') throw badIndex(path, `'${tensor}' maps to no file name`);
+    if (typeof file !== 'string') throw badIndex(path, `${quoted(tensor)} maps to no file name`);
     if (!isPlainFileName(file)) {
-      throw badIndex(path, `shard ${JSON.stringify(file)} is not a plain .safetensors file name`);
+      throw badIndex(path, `shard ${quoted(file)} is not a plain .safetensors file name`);
     }
     map.set(tensor, file);
   }

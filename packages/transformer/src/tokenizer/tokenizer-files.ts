@@ -80,13 +80,13 @@ export function checkTokenizer(tokenizer: JsonObject): readonly AddedTokenEntry[
   if (!isJsonObject(model)) throw badTokenizer("it has no object 'model'");
   const { vocab, type } = model;
   if (type !== undefined && !modelTypes.has(type)) {
-    throw badTokenizer(`its model type ${JSON.stringify(type)?.slice(0, 80)} is unknown`);
+    throw badTokenizer(`its model type ${shown(type)} is unknown`);
   }
   if (isJsonObject(vocab)) {
     for (const [token, id] of Object.entries(vocab)) checkId(id, token);
   } else if (Array.isArray(vocab)) {
     if (vocab.length > maxTokenId) throw badTokenizer(`it has ${vocab.length} entries`);
-    checkUnigram(vocab);
+    checkUnigram(vocab, model['unk_id']);
   } else {
     throw badTokenizer("its model has no 'vocab'");
   }
@@ -95,12 +95,21 @@ export function checkTokenizer(tokenizer: JsonObject): readonly AddedTokenEntry[
   return readAddedTokens(tokenizer['added_tokens']);
 }
 
-function checkId(id: unknown, token: string): asserts id is number {
-  if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0 && id < maxTokenId) return;
-  throw badTokenizer(`the id of ${JSON.stringify(token.slice(0, 80))} is ${JSON.stringify(id)}`);
+/** A value as it can stand in a message. */
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
 }
 
-function checkUnigram(vocab: readonly unknown[]): void {
+function checkId(id: unknown, token: string): asserts id is number {
+  if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0 && id < maxTokenId) return;
+  throw badTokenizer(`the id of ${shown(token)} is ${shown(id)}`);
+}
+
+function checkUnigram(vocab: readonly unknown[], unkId: unknown): void {
+  const isIndex = typeof unkId === 'number' && Object.hasOwn(vocab, unkId);
+  if (unkId !== undefined && unkId !== null && !isIndex) {
+    throw badTokenizer(`'unk_id' is ${shown(unkId)}`);
+  }
   for (const entry of vocab) {
     const [token, score] = Array.isArray(entry) ? (entry as unknown[]) : [];
     if (typeof token !== 'string' || typeof score !== 'number') {
@@ -118,7 +127,7 @@ function checkMerges(merges: unknown): void {
         merge.length === 2 &&
         merge.every((part) => typeof part === 'string' && part !== '')
       : typeof merge === 'string' && /^[^ ]+ [^ ]+$/.test(merge);
-    if (!valid) throw badTokenizer(`a merge is ${JSON.stringify(merge)?.slice(0, 80)}`);
+    if (!valid) throw badTokenizer(`a merge is ${shown(merge)}`);
   }
 }
 
@@ -126,13 +135,23 @@ function checkMerges(merges: unknown): void {
 function checkPatterns(tokenizer: JsonObject): void {
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) value.forEach(visit);
-    else if (isJsonObject(value)) Object.values(value).forEach(visit);
-    else if (typeof value === 'string' && value.length > maxPatternLength) {
+    else if (isJsonObject(value)) {
+      if (Object.hasOwn(value, 'pattern')) checkPattern(value['pattern']);
+      Object.values(value).forEach(visit);
+    } else if (typeof value === 'string' && value.length > maxPatternLength) {
       throw badTokenizer(`a pattern has ${value.length} characters`);
     }
   };
   const { normalizer, pre_tokenizer: preTokenizer, decoder } = tokenizer;
   for (const part of [withoutCharsmap(normalizer), preTokenizer, decoder]) visit(part);
+}
+
+/** The library would take a pattern of another form for none at all, with a warning. */
+function checkPattern(pattern: unknown): void {
+  const forms = isJsonObject(pattern) ? [pattern['String'], pattern['Regex']] : [];
+  if (forms.filter((form) => typeof form === 'string').length !== 1) {
+    throw badTokenizer(`a pattern is ${shown(pattern)}`);
+  }
 }
 
 /** SentencePiece's precompiled table is data, not a pattern, and is long. */

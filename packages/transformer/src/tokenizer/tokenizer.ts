@@ -105,7 +105,7 @@ function createEncoder(
     const wellFormed = text.replace(/[\ud800-\udfff]/gu, '\ufffd');
     const ids = library.encode(wellFormed, addSpecialTokens);
     return ids.map((id) => {
-      if (typeof id === 'number') return id;
+      if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return id;
       throw badTokenizer('it produces a token that its vocabulary does not hold');
     });
   };
