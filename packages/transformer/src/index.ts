@@ -12,6 +12,11 @@ export type { DownloadProgress } from './hub/download-model.ts';
 export { type CachedFile, findInCache } from './hub/hub-cache.ts';
 export { type HubEnvironment, readHubEnvironment } from './hub/hub-environment.ts';
 export { type ResolveModelOptions, resolveModel } from './hub/resolve-model.ts';
+export { type GenerationConfig, readGenerationConfig } from './loading/generation-config.ts';
+export {
+  type WriteModelDirectoryOptions,
+  writeModelDirectory,
+} from './loading/write-model-directory.ts';
 export {
   type Checkpoint,
   type CheckpointTensor,
