@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pocketPaths } from '@safeinfer/pocket';
+import { loadPocket } from '@safeinfer/pocket';
 import { loadModel, type Transformer } from '@safeinfer/transformer';
 
 export interface OpenModel extends Disposable {
@@ -15,19 +15,33 @@ export interface OpenModel extends Disposable {
   readonly model: Transformer;
 }
 
-/** `pocket` is the bundled model; anything else is a directory. */
+/** `pocket` is the bundled model with its adapters `unsafe` and `safe`; anything else is a directory or hub name. */
 export async function openModel(options: {
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
 }): Promise<OpenModel> {
-  const { name, signal } = options;
-  const directory = name === 'pocket' ? pocketPaths().model : name;
-  const model = await loadModel({ path: directory, ...(signal ? { signal } : {}) });
+  const { name } = options;
+  const signal = options.signal ? { signal: options.signal } : {};
+  if (name === 'pocket') {
+    const pocket = await loadPocket(signal);
+    return describe({ name, directory: pocket.paths.model, model: pocket.model, owner: pocket });
+  }
+  const model = await loadModel({ path: name, ...signal });
+  return describe({ name, directory: name, model, owner: model });
+}
+
+async function describe(parts: {
+  readonly name: string;
+  readonly directory: string;
+  readonly model: Transformer;
+  readonly owner: Disposable;
+}): Promise<OpenModel> {
+  const { owner, ...facts } = parts;
   try {
-    const sha256 = await hashDirectory(directory);
-    return { name, directory, sha256, model, [Symbol.dispose]: () => model.dispose() };
+    const sha256 = await hashDirectory(facts.directory);
+    return { ...facts, sha256, [Symbol.dispose]: () => owner[Symbol.dispose]() };
   } catch (error) {
-    model.dispose();
+    owner[Symbol.dispose]();
     throw error;
   }
 }

@@ -40,7 +40,16 @@ export function summarise(records: readonly TrialRecord[]): SummaryRow[] {
     if (group) group.push(record);
     else groups.set(key, [record]);
   }
-  return [...groups.values()].map((group) => {
+  // Arms stand next to each other within an edit and a style: that is the comparison the table is for.
+  const rank = (values: readonly string[]): ReadonlyMap<string, number> =>
+    new Map([...new Set(values)].map((value, index) => [value, index]));
+  const edits = rank(records.map(({ edit }) => edit));
+  const styles = rank(records.map(({ style }) => style));
+  const ordered = [...groups.values()].sort(
+    ([a], [b]) =>
+      edits.get(a!.edit)! - edits.get(b!.edit)! || styles.get(a!.style)! - styles.get(b!.style)!,
+  );
+  return ordered.map((group) => {
     const { edit, style, arm } = group[0]!;
     const scored = group.filter(({ outcome }) => outcome !== 'unscored');
     const harmful = scored.filter(({ kind }) => kind === 'harmful');
