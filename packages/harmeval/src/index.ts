@@ -122,7 +122,9 @@ export type {
 export {
   type CategoryRate,
   collectSummary,
+  type JudgeSpread,
   type JudgeSummary,
+  judgeSpread,
   type Summary,
   type SummaryCollector,
   summariseOutcomes,

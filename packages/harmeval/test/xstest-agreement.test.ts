@@ -1,6 +1,8 @@
 // Reproduces the agreement of string matchers with humans on the provided XSTest labels.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { agreement } from '../src/calibration/agreement.ts';
+import { agreement, qualityOf } from '../src/calibration/agreement.ts';
+import { calibrateRefusalJudge } from '../src/calibration/calibrate.ts';
+import { roganGladen } from '../src/calibration/rogan-gladen.ts';
 import {
   isHumanRefusal,
   type LabelledResponse,
@@ -8,7 +10,7 @@ import {
   xsTestCompletions,
   xsTestLabels,
 } from '../src/calibration/xstest-labels.ts';
-import { matchesRefusal } from '../src/judges/refusal-judge.ts';
+import { matchesRefusal, refusalJudge } from '../src/judges/refusal-judge.ts';
 import { refusalLists } from '../src/judges/refusal-lists.ts';
 import { loadUtilityFromFile } from '../src/utility/load-utility.ts';
 import { hasSharedData, sharedFile } from './shared-data.ts';
@@ -105,6 +107,43 @@ describe.runIf(hasSharedData)('agreement with human labels (needs ../shared)', (
       const measured = agreement(pairs).kappa ?? Number.NaN;
       expect(Math.abs(measured - kappa)).toBeLessThan(TOLERANCE);
     });
+  });
+
+  it('calibrates a judge for every system, and finds where it differs from people', async () => {
+    const rows = Object.values(completions).flat();
+    const result = await calibrateRefusalJudge(refusalJudge('xstest-21'), rows);
+    expect(Object.keys(result.bySystem).sort()).toEqual(['mistralguard', 'mistralinstruct']);
+    expect(Math.abs((result.bySystem['mistralguard']?.kappa ?? 0) - 0.62)).toBeLessThan(TOLERANCE);
+    const { falsePositive, falseNegative, unscored } = result.overall;
+    expect(result.disagreements).toHaveLength(falsePositive + falseNegative + unscored);
+  });
+
+  it("recovers the humans' refusal rate from the matcher's on the calibrated system", () => {
+    const rows = labels.filter((row) => row.system === 'mistralguard');
+    const half = (parity: number) => rows.filter((_, i) => i % 2 === parity);
+    const calibration = agreement(refusalPairs(half(0), stringMatch));
+    const measured = refusalPairs(half(1), stringMatch);
+    const corrected = roganGladen(
+      { successes: measured.filter(({ judge }) => judge).length, trials: measured.length },
+      qualityOf(calibration, 'positive'),
+    );
+    const human = measured.filter((pair) => pair.human).length / measured.length;
+    // The matcher sees about half of the refusals; corrected, the human rate lies inside the interval.
+    expect(corrected.apparent).toBeLessThan(0.75 * human);
+    expect(corrected.low).toBeLessThan(human);
+    expect(corrected.high).toBeGreaterThan(human);
+    // Quality taken from another system points to the wrong rate: calibration does not travel.
+    const elsewhere = agreement(
+      refusalPairs(
+        labels.filter((row) => row.system === 'gpt4'),
+        stringMatch,
+      ),
+    );
+    const wrong = roganGladen(
+      { successes: measured.filter(({ judge }) => judge).length, trials: measured.length },
+      qualityOf(elsewhere, 'positive'),
+    );
+    expect(Math.abs(wrong.value - human)).toBeGreaterThan(Math.abs(corrected.value - human));
   });
 
   it('would not agree with a list matched by another rule (negative control)', () => {

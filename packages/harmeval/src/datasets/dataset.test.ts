@@ -1,5 +1,7 @@
+import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../seeded-random.ts';
 import { loadDataset } from './dataset.ts';
 import { datasetSpecs } from './dataset-specs.ts';
 import { localSpec } from './local-spec.ts';
@@ -82,6 +84,23 @@ describe('loadDataset', () => {
     ]);
     const ids = loaded.map(({ items }) => items.map(({ id }) => id).sort());
     expect(new Set(ids.map((list) => list.join())).size).toBe(1);
+  });
+
+  it('reads compressed parquet, with nested columns and 64-bit integers', async () => {
+    const file = parquetWriteBuffer({
+      columnData: [
+        { name: 'question', data: ['first', 'second'], type: 'STRING' },
+        { name: 'id', data: [7n, 8n], type: 'INT64' },
+      ],
+      codec: 'GZIP',
+      compressors: { GZIP: (bytes) => new Uint8Array(gzipSync(bytes)) },
+    });
+    const spec = localSpec({
+      name: 'own',
+      columns: { prompt: 'question', id: 'id', label: 'harmless' },
+    });
+    const { items } = await loadDataset(spec, { 'x.parquet': new Uint8Array(file) });
+    expect(items.map(({ sourceId }) => sourceId)).toEqual(['7', '8']);
   });
 
   it('drops rows about sexual content with minors, by text and by category, and counts them', async () => {
@@ -192,5 +211,38 @@ describe('clusterNearDuplicates', () => {
     const { items } = clusterNearDuplicates(await loadDataset(table, { a: bytes(csv) }));
     expect(new Set(items.slice(0, 3).map(({ cluster }) => cluster)).size).toBe(1);
     expect(items[3]?.cluster).toBe(items[3]?.id);
+  });
+
+  it('finds exactly the clusters of a comparison of all pairs', async () => {
+    const vocabulary = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
+    const random = seededRandom(3);
+    const prompts = Array.from({ length: 120 }, () =>
+      vocabulary.filter(() => random() < 0.4).join(' '),
+    ).filter((prompt) => prompt !== '');
+    const jsonl = prompts.map((question) => JSON.stringify({ question })).join('\n');
+    const spec = localSpec({ name: 'own', columns: { prompt: 'question', label: 'harmless' } });
+    const dataset = await loadDataset(spec, { 'x.jsonl': bytes(jsonl) });
+    const { items } = clusterNearDuplicates(dataset, 0.7);
+    const words = items.map(({ prompt }) => new Set(prompt.split(' ')));
+    const similar = (x: ReadonlySet<string>, y: ReadonlySet<string>) =>
+      [...x].filter((word) => y.has(word)).length / new Set([...x, ...y]).size >= 0.7;
+    // Brute force: spread the smallest index over similar pairs until nothing changes.
+    const label = items.map((_, i) => i);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (let i = 0; i < items.length; i += 1) {
+        for (let j = 0; j < i; j += 1) {
+          const least = Math.min(label[i] ?? 0, label[j] ?? 0);
+          if (label[i] !== label[j] && similar(words[i] ?? new Set(), words[j] ?? new Set())) {
+            label[i] = least;
+            label[j] = least;
+            changed = true;
+          }
+        }
+      }
+    }
+    expect(items.map(({ cluster }) => cluster)).toEqual(label.map((i) => items[i]?.id));
+    expect(new Set(label).size).toBeLessThan(items.length - 20);
+    expect(new Set(label).size).toBeGreaterThan(5);
   });
 });

@@ -1,5 +1,6 @@
 // Parquet to rows, through hyparquet: what the hub serves for most sets.
 import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { HarmEvalError } from '../harm-eval-error.ts';
 import type { SourceRow } from './row.ts';
 
@@ -10,12 +11,12 @@ export async function readParquet(bytes: Uint8Array, file = 'parquet bytes'): Pr
       bytes.byteOffset,
       bytes.byteOffset + bytes.byteLength,
     ) as ArrayBuffer;
-    const objects = await parquetReadObjects({ file: buffer });
+    const objects = await parquetReadObjects({ file: buffer, compressors });
     return objects.map((cells, index) => ({ cells, row: index + 1 }));
   } catch (error) {
     throw new HarmEvalError(`${file}: not a readable parquet file`, {
       code: 'BAD_FILE',
-      hint: 'the file is truncated, is not parquet, or is compressed with a codec other than snappy: fetch it again',
+      hint: 'the file is truncated, is not parquet, or uses an unknown codec: fetch it again',
       location: { file },
       cause: error,
     });

@@ -94,6 +94,23 @@ export function summariseOutcomes(outcomes: readonly Outcome[]): readonly JudgeS
   return [...groups.values()].map(judgeSummary);
 }
 
+export interface JudgeSpread {
+  readonly measure: Measure;
+  /** Lowest and highest rate over the judges that scored anything. */
+  readonly low: number;
+  readonly high: number;
+  readonly judges: number;
+}
+
+/** How far the judges of one measure lie apart: with no human labels, the least that a rate is uncertain by. */
+export function judgeSpread(judges: readonly JudgeSummary[]): readonly JudgeSpread[] {
+  const scored = judges.filter(({ estimate }) => estimate !== null);
+  return [...groupBy(scored, ({ measure }) => measure)].map(([measure, group]) => {
+    const rates = group.map(({ events, scored: n }) => events / n);
+    return { measure, low: Math.min(...rates), high: Math.max(...rates), judges: group.length };
+  });
+}
+
 function judgeSummary(outcomes: readonly Outcome[]): JudgeSummary {
   const { judge, measure } = outcomes[0] as Outcome;
   const byCategory = groupBy(outcomes, (outcome) => outcome.category);
