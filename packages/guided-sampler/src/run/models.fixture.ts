@@ -14,12 +14,12 @@ export interface TestModel extends Disposable {
   readonly steer: readonly Intervention[];
 }
 
-/** A two-block model with adapters "unsafe" and "other" on the output projections, and a steering vector. */
+/** A three-block model with adapters "unsafe" and "other" on the output projections, and a steering vector. */
 export function testModel(
-  options: { seed?: number; sharp?: number; vocabSize?: number } = {},
+  options: { seed?: number; sharp?: number; vocabSize?: number; nLayers?: number } = {},
 ): TestModel {
-  const { seed = 1, sharp = 4, vocabSize = 96 } = options;
-  const model = createRandomModel({ config: { vocabSize, nLayers: 3 }, seed });
+  const { seed = 1, sharp = 4, vocabSize = 96, nLayers = 3 } = options;
+  const model = createRandomModel({ config: { vocabSize, nLayers }, seed });
   sharpen(model, sharp);
   const { dModel } = model.config;
   const tensors: tf.Tensor[] = [];
