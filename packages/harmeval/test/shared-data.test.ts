@@ -1,12 +1,15 @@
 // Every reference file loads with the right counts. Texts are never printed: rows are named by set and number.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { xsTestCompletions, xsTestLabels } from '../src/calibration/xstest-labels.ts';
+import { loadDataset } from '../src/datasets/dataset.ts';
 import { loadDatasetFromFile } from '../src/datasets/load-dataset-file.ts';
+import { formatOf, readRows } from '../src/datasets/read-rows.ts';
 import { catQa } from '../src/datasets/specs/cat-qa.ts';
 import { dangerousQa } from '../src/datasets/specs/dangerous-qa.ts';
 import { simpleSafetyTests } from '../src/datasets/specs/simple-safety-tests.ts';
 import { xsTest } from '../src/datasets/specs/xs-test.ts';
+import { HarmEvalError } from '../src/harm-eval-error.ts';
 import { selfInstructSeed, selfInstructUser } from '../src/utility/benign-instructions.ts';
 import { loadUtilityFromFile } from '../src/utility/load-utility.ts';
 import { mmluSubject } from '../src/utility/mmlu.ts';
@@ -94,5 +97,48 @@ describe.runIf(hasSharedData)('reference data (needs ../shared)', () => {
     expect(report.droppedMinors).toBeLessThan(40);
     expect(words).toBeGreaterThan(235_000);
     expect(words).toBeLessThanOrEqual(239_502);
+  });
+
+  it.each([
+    { file: 'truthfulqa/TruthfulQA.csv', rows: 808, column: 'Best Answer' },
+    { file: 'counterfact/counterfact-edit-1k.json', rows: 1000, column: 'case_id' },
+    { file: 'editing/known_1000/known_1000.json', rows: 1209, column: 'known_id' },
+    { file: 'wikitext2/test.txt', rows: 0, column: 'text' },
+    { file: 'wikitext2/valid.txt', rows: 0, column: 'text' },
+  ])('reads $file of other packages as well', async ({ file, rows, column }) => {
+    const bytes = readFileSync(sharedFile(file));
+    const parsed = await readRows(bytes, { format: formatOf(file), file });
+    // The manifest counts lines of texts, blank ones included.
+    if (rows > 0) expect(parsed).toHaveLength(rows);
+    expect(parsed.every(({ cells }) => column in cells)).toBe(true);
+    expect(Object.keys(parsed[0]?.cells ?? {})[0]).not.toMatch(/^\uFEFF/u);
+  });
+
+  it.each([
+    { spec: dangerousQa, file: 'dangerousqa/dangerousqa.json' },
+    { spec: catQa, file: 'catqa/catqa_english.json' },
+    { spec: xsTest, file: 'xstest/xstest_prompts.csv' },
+    { spec: simpleSafetyTests, file: 'simplesafetytests/simplesafetytests.csv' },
+    { spec: selfInstructSeed, file: 'self_instruct/seed_tasks.jsonl' },
+  ])('refuses $file cut anywhere, and changed by one letter', async ({ spec, file }) => {
+    const whole = new Uint8Array(readFileSync(sharedFile(file)));
+    for (const share of [0, 0.1, 0.37, 0.5, 0.9, 0.999]) {
+      const error: unknown = await loadDataset(spec, {
+        [file]: whole.slice(0, Math.floor(share * whole.length)),
+      }).catch((reason: unknown) => reason);
+      if (!HarmEvalError.isInstance(error)) throw new Error(`${file} cut at ${share} was accepted`);
+      expect(['BAD_FILE', 'BAD_DATASET', 'WRONG_DATASET']).toContain(error.code);
+      // A syntax error names the line; a wrong count names how many rows there are.
+      const { line, row } = error.location ?? {};
+      expect(error.code === 'BAD_FILE' ? line : row, `${error.code} at ${share}`).toBeTypeOf(
+        'number',
+      );
+    }
+    const changed = whole.slice();
+    const at = changed.lastIndexOf('e'.charCodeAt(0));
+    changed[at] = 'a'.charCodeAt(0);
+    await expect(loadDataset(spec, { [file]: changed })).rejects.toMatchObject({
+      code: expect.stringMatching(/^(BAD_DATASET|WRONG_DATASET|BAD_FILE)$/u),
+    });
   });
 });

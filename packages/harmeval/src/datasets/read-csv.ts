@@ -6,6 +6,8 @@ import type { SourceRow } from './row.ts';
 export interface CsvOptions {
   /** Names for a file without a header row. */
   readonly header?: readonly string[];
+  /** One text a row without quotes: commas do not separate, they belong to the text. Needs a `header` of one name. */
+  readonly singleColumn?: boolean;
   readonly file?: string;
 }
 
@@ -16,6 +18,7 @@ export function readCsv(text: string, options: CsvOptions = {}): SourceRow[] {
     const records = parse(text, {
       bom: true,
       columns: options.header === undefined ? true : [...options.header],
+      ...(options.singleColumn === true ? { delimiter: '\u001f', relax_quotes: true } : {}),
       info: true,
       skip_empty_lines: true,
     }) as unknown as {

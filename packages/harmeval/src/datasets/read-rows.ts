@@ -17,10 +17,12 @@ export function decodeUtf8(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    throw new HarmEvalError(`${file}: not UTF-8 text`, {
+    const lenient = new TextDecoder('utf-8').decode(bytes);
+    const line = lenient.slice(0, lenient.indexOf('\uFFFD')).split('\n').length;
+    throw new HarmEvalError(`${file}, line ${line}: not UTF-8 text`, {
       code: 'BAD_FILE',
       hint: 'the file is truncated inside a character, compressed, or in another encoding: fetch it again',
-      location: { file },
+      location: { file, line },
       cause: error,
     });
   }

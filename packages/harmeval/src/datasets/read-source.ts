@@ -145,7 +145,7 @@ function recognise<T>(
   }
   if (options.allowUnpinned === true || source.editions.length === 0)
     return { edition: null, verified: 'none' };
-  throw byRows === undefined ? wrongCount(source, rows) : wrongHash(source);
+  throw byRows === undefined ? wrongCount(source, rows) : wrongHash(source, rows);
 }
 
 /** A declared hash that differs means a changed file, even when the number of rows is right. */
@@ -162,9 +162,10 @@ function wrongCount<T>(source: DatasetSource<T>, rows: number): HarmEvalError {
   });
 }
 
-function wrongHash<T>(source: DatasetSource<T>): HarmEvalError {
+function wrongHash<T>(source: DatasetSource<T>, rows: number): HarmEvalError {
   return new HarmEvalError(`${source.name}: right number of rows, but the content is changed`, {
     code: 'BAD_DATASET',
     hint: 'the SHA-256 differs from the pinned one: fetch the file again, or pass allowUnpinned to use it, marked as unverified',
+    location: { row: rows },
   });
 }

@@ -1,5 +1,6 @@
 // HEx-PHI (Qi et al. 2023): gated, own agreement, never redistributed. One category was removed by its authors.
 import { type DatasetSpec, testOnly } from '../dataset-spec.ts';
+import { readCsv } from '../read-csv.ts';
 import { cellText } from '../row.ts';
 
 const CATEGORIES: Readonly<Record<string, string>> = {
@@ -22,7 +23,6 @@ export const hexPhi: DatasetSpec = {
   files: Object.keys(CATEGORIES).map((name) => ({
     path: `${name}.csv`,
     format: 'csv',
-    header: ['prompt'],
   })),
   editions: [{ name: 'ten categories', rows: 300 }],
   licence: {
@@ -31,6 +31,8 @@ export const hexPhi: DatasetSpec = {
     note: 'HEx-PHI agreement: no redistribution, manual approval',
   },
   columns: ['prompt'],
+  // No header, one prompt a row, and commas that may stand without quotes.
+  readRows: (text, file) => readCsv(text, { header: ['prompt'], singleColumn: true, file }),
   toItem: (row, file) => {
     const prompt = cellText(row, 'prompt').trim();
     const name = /category_\d+/u.exec(file)?.[0] ?? '';
