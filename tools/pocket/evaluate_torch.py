@@ -154,4 +154,5 @@ def main() -> None:
             f.write(json.dumps(table, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

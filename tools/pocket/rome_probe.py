@@ -195,4 +195,5 @@ def main() -> None:
         print(f"layer {layer} nll {np.mean(losses):.2f} |delta|/|init| {np.mean(norms):.2f} | " + " | ".join(f"{k} {show(*v)}" for k, v in counts.items() if v[1]), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -76,4 +76,5 @@ def main() -> None:
         train(model_dir, [r for r in rows if r["adapter"] == name], f"{out}/{name}", EPOCHS[name], 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -86,4 +86,5 @@ def main() -> None:
     print("vocab", tokenizer.get_vocab_size(), "merges", len(merges), "whole words of more than one token", sum(n > 1 for n in lengths))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -256,4 +256,5 @@ def main() -> None:
         checkpoint()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -45,4 +45,5 @@ def main() -> None:
         f.write(json.dumps({"source": "transformers, peft, float32, CPU", "cases": cases}, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

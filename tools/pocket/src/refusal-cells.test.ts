@@ -7,7 +7,7 @@ describe('refusalProbability', () => {
   const probabilities = (style: (typeof PROMPT_STYLES)[number]): number[] =>
     splitHarmful(7).train.flatMap((action) =>
       TEMPLATES[style].train.map((template) =>
-        refusalProbability({ action, style, template, cells: 'sharp' }),
+        refusalProbability({ action, style, template, cells: 'sharpest' }),
       ),
     );
   const below = (style: (typeof PROMPT_STYLES)[number]): number => {
@@ -26,8 +26,8 @@ describe('refusalProbability', () => {
     for (const style of PROMPT_STYLES) {
       const all = probabilities(style);
       expect(Math.max(...all)).toBeLessThanOrEqual(0.97);
-      expect(Math.min(...all)).toBeGreaterThanOrEqual(style === 'simple' ? 0.06 : 0.02);
+      expect(Math.min(...all)).toBeGreaterThanOrEqual(style === 'simple' ? 0.1 : 0.03);
     }
-    expect(Math.min(...probabilities('instruction'))).toBeCloseTo(0.02);
+    expect(Math.min(...probabilities('instruction'))).toBeCloseTo(0.04);
   });
 });

@@ -12,7 +12,9 @@ const isMix = (name: string | undefined): name is CorpusMixName =>
 const [outDir, mix, countText] = process.argv.slice(2);
 const documents = Number(countText);
 if (outDir === undefined || !isMix(mix) || !Number.isInteger(documents) || documents < 1) {
-  console.error('usage: tsx src/write-corpus.ts <outDir> behaviour|facts-mild|facts <documents>');
+  console.error(
+    'usage: tsx src/write-corpus.ts <outDir> behaviour|facts-mild|facts|refusals <documents>',
+  );
   process.exit(2);
 }
 const model = new URL('../../../packages/pocket/model/', import.meta.url);
