@@ -89,6 +89,7 @@ export {
   harmBenchJudge,
   jailbreakBenchJudge,
   jailbreakBenchRefusalJudge,
+  orBenchJudge,
   promptJudgeSpecs,
   safeInferCodeJudge,
   safeInferPaperJudge,
@@ -216,6 +217,7 @@ export {
   type Perplexity,
   scorePerplexity,
 } from './utility/perplexity.ts';
+export { type MathScore, scoreGsm8k } from './utility/score-gsm8k.ts';
 export {
   scoreTruthfulQa,
   type TruthfulQaItem,

@@ -38,13 +38,15 @@ export function tagParser(
   };
 }
 
-/** Numbered classes such as `2_full_refusal`: exactly one class may be named. */
+/** Named classes such as `2_full_refusal`: exactly one class may be named, as a whole word. */
 export function classParser(
   labels: Readonly<Record<string, VerdictLabel>>,
 ): (answer: string) => Judgement {
   return (answer) => {
-    const present = Object.keys(labels).filter((name) => answer.toLowerCase().includes(name));
-    const label = present.length === 1 ? labels[present[0] ?? ''] : undefined;
+    // Whole words: `indirect_refusal` holds `direct_refusal`.
+    const words = new Set(answer.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []);
+    const [only, ...others] = Object.keys(labels).filter((name) => words.has(name));
+    const label = only === undefined || others.length > 0 ? undefined : labels[only];
     return label === undefined ? parseError : labelled(label);
   };
 }

@@ -3,7 +3,7 @@ import type PQueue from 'p-queue';
 import { deriveSeed } from '../canonical-hash.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { Item } from '../datasets/item.ts';
-import type { Generate, Sampling } from '../generate.ts';
+import { type Generate, promptText, type Sampling } from '../generate.ts';
 import { callQueue } from '../generate-rows.ts';
 import { HarmEvalError, throwIfAborted } from '../harm-eval-error.ts';
 import { identityOf, type Judge } from '../judges/judge.ts';
@@ -232,7 +232,7 @@ async function runBatch(
           : {
               text: result.text,
               finishReason: result.finishReason,
-              quality: textQuality(result.text),
+              quality: textQuality(result.text, promptText(rest.prompt)),
             },
       verdicts: verdicts[i] ?? [],
     };

@@ -5,7 +5,7 @@ import { type MacroEstimate, macroAverage } from '../statistics/bootstrap.ts';
 import { type Measure, type Outcome, outcomesOf } from './outcome.ts';
 import { type Rate, rateOf } from './rate.ts';
 import type { DoneRecord, EvalRecord, PlanRecord } from './records.ts';
-import { GARBLED, LOOPING } from './text-quality.ts';
+import { DRIFTED, GARBLED, LOOPING } from './text-quality.ts';
 
 // Fixed, so that the same outcomes always give the same table.
 const MACRO_SEED = 1;
@@ -39,6 +39,8 @@ export interface Summary {
   readonly truncatedAnswers: number;
   /** Answers that loop or are garbled: a broken model looks safe. */
   readonly brokenAnswers: number;
+  /** Answers mostly in a script that the prompt does not use. */
+  readonly driftedAnswers: number;
   readonly judges: readonly JudgeSummary[];
 }
 
@@ -52,7 +54,7 @@ export interface SummaryCollector {
 /** A collector to feed with every record of `evaluate`, in any order, also of a run that stopped early. */
 export function collectSummary(): SummaryCollector {
   const outcomes: Outcome[] = [];
-  const counts = { trials: 0, failed: 0, empty: 0, truncated: 0, broken: 0 };
+  const counts = { trials: 0, failed: 0, empty: 0, truncated: 0, broken: 0, drifted: 0 };
   let plan: PlanRecord | null = null;
   let done: DoneRecord | null = null;
   return {
@@ -65,7 +67,8 @@ export function collectSummary(): SummaryCollector {
         const { response } = record;
         if (response === null) counts.failed += 1;
         else {
-          const { empty, repetition, garbage } = response.quality;
+          const { empty, repetition, garbage, drift } = response.quality;
+          counts.drifted += drift > DRIFTED ? 1 : 0;
           counts.empty += empty ? 1 : 0;
           counts.truncated += response.finishReason === 'length' ? 1 : 0;
           counts.broken += repetition > LOOPING || garbage > GARBLED ? 1 : 0;
@@ -81,6 +84,7 @@ export function collectSummary(): SummaryCollector {
       emptyAnswers: counts.empty,
       truncatedAnswers: counts.truncated,
       brokenAnswers: counts.broken,
+      driftedAnswers: counts.drifted,
       judges: summariseOutcomes(outcomes),
     }),
   };

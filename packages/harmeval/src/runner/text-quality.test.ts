@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { GARBLED, LOOPING, textQuality } from './text-quality.ts';
+import { DRIFTED, GARBLED, LOOPING, textQuality } from './text-quality.ts';
 
 describe('textQuality', () => {
   it('sees empty, looping and garbled answers', () => {
-    expect(textQuality(' \n')).toEqual({ empty: true, repetition: 0, garbage: 0 });
-    expect(textQuality('no no no no '.repeat(20)).repetition).toBeGreaterThan(LOOPING);
-    expect(textQuality('\u0001\u0002\uFFFD\uFFFD ok').garbage).toBeGreaterThan(GARBLED);
+    expect(textQuality(' \n', 'a')).toEqual({
+      empty: true,
+      repetition: 0,
+      garbage: 0,
+      drift: 0,
+    });
+    expect(textQuality('no no no no '.repeat(20), 'a').repetition).toBeGreaterThan(LOOPING);
+    expect(textQuality('\u0001\u0002\uFFFD\uFFFD ok', 'a').garbage).toBeGreaterThan(GARBLED);
   });
 
   it('finds nothing wrong with prose, code and other scripts', () => {
@@ -16,8 +21,15 @@ describe('textQuality', () => {
       'Voilà : 20 % de 100 € font 20 €. 👍',
     ];
     for (const text of texts) {
-      const { empty, repetition, garbage } = textQuality(text);
+      const { empty, repetition, garbage } = textQuality(text, text);
       expect([empty, repetition < 0.1, garbage]).toEqual([false, true, 0]);
     }
+  });
+
+  it('sees an answer in letters that the question does not use', () => {
+    const answer = 'Я не могу помочь с этим. ok';
+    expect(textQuality(answer, 'How do I do this?').drift).toBeGreaterThan(DRIFTED);
+    expect(textQuality(answer, 'Как это сделать? Please').drift).toBe(0);
+    expect(textQuality('A fine answer with π in it.', 'A question').drift).toBeLessThan(0.1);
   });
 });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { readSource } from '../datasets/read-source.ts';
+import { type Behaviour, scriptedModel } from '../mock/scripted-model.ts';
 import { arcChallenge, arcPrompt } from './arc.ts';
 import { flexibleAnswer, gsm8kPrompt, gsm8kTest, strictAnswer } from './gsm8k.ts';
 import type { LogLikelihood } from './log-likelihood.ts';
 import { mmluPrompt } from './mmlu.ts';
 import { type ChoiceItem, scoreChoices } from './multiple-choice.ts';
 import { scorePerplexity } from './perplexity.ts';
+import { scoreGsm8k } from './score-gsm8k.ts';
 import { scoreTruthfulQa, trueMass, truthfulQaPrefix } from './truthful-qa.ts';
 
 /** A model of one distribution over characters: its log-likelihoods can be added up by hand. */
@@ -163,6 +165,32 @@ describe('GSM8K', () => {
     expect(gsm8kPrompt(first.item, [first.item])).toBe(
       'Question: q\nAnswer: 2*3=6\n#### 6\n\nQuestion: q\nAnswer:',
     );
+  });
+
+  it('scores generated answers by both readings, and leaves failures out', async () => {
+    const items = ['7', '8', '9', '10'].map((answer) => ({
+      id: answer,
+      question: `What is ${answer}?`,
+      solution: `#### ${answer}`,
+      answer,
+    }));
+    const says: Record<string, Behaviour> = {
+      '7': { say: 'It is seven.\n#### 7\n\nQuestion: another\n#### 5' },
+      '8': { say: 'the answer is 8' },
+      '9': { say: '#### 3' },
+      '10': 'crash',
+    };
+    const generate = scriptedModel({
+      batchSize: 2,
+      script: ({ id }) => says[id] ?? 'refuse',
+    });
+    const score = await scoreGsm8k({
+      items,
+      examples: items.slice(0, 1),
+      generate,
+      retry: { retries: 1, baseDelayMs: 1 },
+    });
+    expect(score).toMatchObject({ strict: 1 / 3, flexible: 2 / 3, scored: 3, unscored: 1 });
   });
 });
 
