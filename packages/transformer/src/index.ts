@@ -67,7 +67,14 @@ export type {
   GradientOptions,
   Gradients,
 } from './gradients/gradients.ts';
-export type { BlockPoint, GlobalPoint, HookName, NormPoint, RankOf } from './hooks/hook-name.ts';
+export type {
+  BlockPoint,
+  CapturedTensor,
+  GlobalPoint,
+  HookName,
+  NormPoint,
+  RankOf,
+} from './hooks/hook-name.ts';
 export {
   type DataIntervention,
   type During,

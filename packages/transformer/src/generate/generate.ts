@@ -1,8 +1,7 @@
 // Prefill and decode over rows: one event per row and step, caches managed, cancellable, with captures.
 import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
-import type { Tensor } from '@tensorflow/tfjs-core';
 import type { RowCache } from '../cache/row-cache.ts';
-import type { HookName } from '../hooks/hook-name.ts';
+import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 import type { ForwardResult } from '../model/forward-options.ts';
 import type { Row } from '../model/row.ts';
 import type { TextCodec } from '../model/text-codec.ts';
@@ -41,7 +40,7 @@ export interface GenerateEvent {
    * An activation of the pass that chose this token: of the whole prompt at step 0, of the previous token
    * after that. Owned by the pass: valid until the events of the next step.
    */
-  captured(name: HookName): Tensor;
+  captured<N extends HookName>(name: N): CapturedTensor<N>;
 }
 
 interface Active {

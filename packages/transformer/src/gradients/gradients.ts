@@ -1,7 +1,7 @@
 // Gradients of a scalar with respect to any activations, in one backward pass.
 import { SafeInferError } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
-import type { HookName } from '../hooks/hook-name.ts';
+import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 import { type CapturedPoint, rowPart } from '../model/captured-point.ts';
 import type { ForwardSources } from '../model/forward.ts';
 import type { Row } from '../model/row.ts';
@@ -13,7 +13,7 @@ export interface GradientInputs {
   /** [1, V] for logits 'last', [p, V] for 'all'. */
   logits(row: number): tf.Tensor2D;
   /** An activation named in `at` or `capture`. */
-  captured(row: number, name: HookName): tf.Tensor;
+  captured<N extends HookName>(row: number, name: N): CapturedTensor<N>;
 }
 
 export interface GradientOptions {
@@ -34,9 +34,9 @@ export interface Gradients extends Disposable {
   /** The scalar, as a tensor. */
   readonly value: tf.Scalar;
   /** d value / d activation, in the activation's shape; zeros where the value does not depend on it. */
-  grad(row: number, name: HookName): tf.Tensor;
+  grad<N extends HookName>(row: number, name: N): CapturedTensor<N>;
   /** The activation itself. */
-  captured(row: number, name: HookName): tf.Tensor;
+  captured<N extends HookName>(row: number, name: N): CapturedTensor<N>;
   dispose(): void;
 }
 
@@ -108,12 +108,17 @@ export function gradients(sources: ForwardSources, options: GradientOptions): Gr
     }
     return {
       value,
-      grad: (row, name) => {
+      grad: <N extends HookName>(row: number, name: N): CapturedTensor<N> => {
         const point = points.get(name);
         const x = seen.get(name);
-        return view(`gradient of '${name}', row ${row}`, point && x && { ...point, x }, row);
+        return view(
+          `gradient of '${name}', row ${row}`,
+          point && x && { ...point, x },
+          row,
+        ) as CapturedTensor<N>;
       },
-      captured: (row, name) => view(`'${name}', row ${row}`, points.get(name), row),
+      captured: <N extends HookName>(row: number, name: N): CapturedTensor<N> =>
+        view(`'${name}', row ${row}`, points.get(name), row) as CapturedTensor<N>,
       dispose,
       [Symbol.dispose]: dispose,
     };

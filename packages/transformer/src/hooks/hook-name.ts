@@ -1,4 +1,5 @@
 // Names of every readable and editable activation, exactly as TransformerLens spells them, as types.
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 
 /** Points inside a block. `b` rows, `p` positions, `h`/`kv` heads, `e` head width, `D` model width, `m` MLP width. */
 export type BlockPoint =
@@ -43,6 +44,13 @@ export type GlobalPoint =
   | 'unembed.hook_out'; // [b, p, V] logits
 
 export type HookName = `blocks.${number}.${BlockPoint}` | GlobalPoint;
+
+/** What `captured` gives for one row of a point: its batch axis is dropped. */
+export type CapturedTensor<N extends string> = N extends string
+  ? RankOf<N> extends 4
+    ? Tensor3D
+    : Tensor2D
+  : never;
 
 /** 4 for per-head and attention-matrix points, 3 for the others. */
 export type RankOf<N extends string> = N extends

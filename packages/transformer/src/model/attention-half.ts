@@ -6,6 +6,7 @@ import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
 import { attentionScores, attentionValues, fusedAttention } from '../ops/attention.ts';
 import { linear } from '../ops/linear.ts';
 import { rope } from '../ops/rope.ts';
+import { fusedOutput, fusedProjections } from './fused-halves.ts';
 import { headNormAt, normAt } from './norm-at.ts';
 import { joinPositions, maskFor, pack, slotPositions, unpack } from './packing.ts';
 import type { Pass } from './pass.ts';
@@ -27,6 +28,16 @@ export function attentionHalf(pass: Pass, layer: number, input: tf.Tensor2D): At
   const { config } = pass;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
   const x = pass.at(name('hook_resid_pre'), input);
+  const projected = fusedProjections(pass, layer, x);
+  if (projected !== undefined) {
+    const z = pass.at(name('attn.hook_z'), attend({ pass, layer, ...projected, scaled: true }));
+    const flat: tf.Tensor2D = tf.reshape(z, [pass.layout.tokens, config.nHeads * config.dHead]);
+    const after = fusedOutput(pass, layer, { x, z: flat });
+    if (after !== undefined) {
+      return { x: pass.at(name('hook_resid_mid'), after), attn: undefined, normed: undefined };
+    }
+    return afterAttention({ pass, layer, x, z, normed: undefined });
+  }
   const normed = config.block.preNorm ? normAt(pass, `blocks.${layer}.ln1`, x) : x;
 
   const inputs = splitInputs(pass, layer, x);
@@ -54,7 +65,21 @@ export function attentionHalf(pass: Pass, layer: number, input: tf.Tensor2D): At
     q = pass.at(name('attn.hook_rot_q'), rope(q, tables));
     k = pass.at(name('attn.hook_rot_k'), rope(k, tables));
   }
-  const z = pass.at(name('attn.hook_z'), attend({ pass, layer, q, k, v }));
+  const z = pass.at(name('attn.hook_z'), attend({ pass, layer, q, k, v, scaled: false }));
+  return afterAttention({ pass, layer, x, z, normed });
+}
+
+/** Output projection, norm and residual. */
+function afterAttention(options: {
+  readonly pass: Pass;
+  readonly layer: number;
+  readonly x: tf.Tensor2D;
+  readonly z: tf.Tensor3D;
+  readonly normed: tf.Tensor2D | undefined;
+}): AttentionState {
+  const { pass, layer, x, z, normed } = options;
+  const { config } = pass;
+  const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
   const raw = pass.at(name('hook_attn_out_raw'), outputOf(pass, layer, z));
   const contribution = config.block.postNorm ? normAt(pass, `blocks.${layer}.ln1_post`, raw) : raw;
   const attn = pass.at(name('hook_attn_out'), contribution);
@@ -72,10 +97,12 @@ function attend(options: {
   readonly q: tf.Tensor3D;
   readonly k: tf.Tensor3D;
   readonly v: tf.Tensor3D;
+  /** True when q carries the attention scale already. */
+  readonly scaled: boolean;
 }): tf.Tensor3D {
   const { pass, layer, q, k, v } = options;
   const { attention, layers } = pass.config;
-  const scaled = pack(pass, tf.mul(q, attention.scale[layer] ?? 1));
+  const scaled = pack(pass, options.scaled ? q : tf.mul(q, attention.scale[layer] ?? 1));
   const columns = keyColumns(pass, layer, { k: pack(pass, k), v: pack(pass, v) });
   const positions = pass.layout.streams.map((_, s) =>
     columns

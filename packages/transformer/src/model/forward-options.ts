@@ -1,6 +1,6 @@
 // What a forward pass is asked for and what it returns.
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import type { HookName } from '../hooks/hook-name.ts';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 
 export interface ForwardOptions {
   /** Points to keep. A pass stops after the last point asked for when `logits` is 'none'. */
@@ -20,7 +20,7 @@ export interface ForwardResult extends Disposable {
   /** Per row: [1, V] for logits 'last', [p, V] for 'all'. Throws when logits were not asked for. */
   logits(row: number): Tensor2D;
   /** Per row: [p, D], [p, h, e], [h, q, k], ... (the batch axis is dropped). Throws on a point not captured. */
-  captured(row: number, name: HookName): Tensor;
+  captured<N extends HookName>(row: number, name: N): CapturedTensor<N>;
   /** The stacked [rows, V] last-token logits, without a copy; only for logits 'last'. */
   lastLogits(): Tensor2D;
   readonly rows: number;

@@ -1,7 +1,7 @@
 // What a forward pass returns: logits and captures of each row, owned until disposed.
 import { SafeInferError } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
-import type { HookName } from '../hooks/hook-name.ts';
+import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 import { type CapturedPoint, rowPart } from './captured-point.ts';
 import type { ForwardResult } from './forward-options.ts';
 import type { Layout } from './layout.ts';
@@ -57,7 +57,7 @@ export class PassResult implements ForwardResult {
     );
   }
 
-  captured(row: number, name: HookName): tf.Tensor {
+  captured<N extends HookName>(row: number, name: N): CapturedTensor<N> {
     this.#check();
     const point = this.#parts.captured.get(name);
     if (point === undefined) {
@@ -68,7 +68,9 @@ export class PassResult implements ForwardResult {
       });
     }
     this.#stream(row);
-    return this.#view(`${point.layout.streamOf[row]} ${name}`, () => rowPart(point, row));
+    return this.#view(`${point.layout.streamOf[row]} ${name}`, () =>
+      rowPart(point, row),
+    ) as CapturedTensor<N>;
   }
 
   dispose(): void {

@@ -31,20 +31,17 @@ export function embed(pass: Pass): tf.Tensor2D {
 
 /** Logits of the last token of each stream [S, V] or of all tokens [N, V]; undefined when not asked for. */
 export function output(pass: Pass, x: tf.Tensor2D): tf.Tensor2D | undefined {
-  const { plan, config } = pass;
-  const watched = plan.busy.has(config.nLayers);
+  const { plan } = pass;
   const last = plan.logits === 'last';
-  if (!watched && last) {
-    return unembed(pass, normAt(pass, 'ln_final', lastTokens(pass, x)), lastTokens);
-  }
-  const normed = normAt(pass, 'ln_final', x);
-  const input = pass.at('unembed.hook_in', normed);
+  // All tokens, also for 'last': kernels round differently by size, and a hook that only looks must not show.
+  const input = pass.at('unembed.hook_in', normAt(pass, 'ln_final', x));
+  const take = last ? lastTokens : chosenTokens;
   if (pass.touches('unembed.hook_out')) {
-    const logits = pass.at('unembed.hook_out', unembed(pass, input, allTokens));
-    return last ? lastTokens(pass, logits) : chosenTokens(pass, logits);
+    const logits = unembed(pass, input, allTokens);
+    const passed = pass.at('unembed.hook_out', logits);
+    if (passed !== logits || plan.logits === 'none') return take(pass, passed);
   }
   if (plan.logits === 'none') return undefined;
-  const take = last ? lastTokens : chosenTokens;
   return unembed(pass, take(pass, input), take);
 }
 

@@ -5,6 +5,7 @@ import { activate, gate } from '../ops/activation.ts';
 import { linear } from '../ops/linear.ts';
 import { norm } from '../ops/norm.ts';
 import type { AttentionState } from './attention-half.ts';
+import { fusedMlp } from './fused-halves.ts';
 import { normAt } from './norm-at.ts';
 import type { Pass } from './pass.ts';
 import { refuseNormEdits } from './split-inputs.ts';
@@ -13,6 +14,8 @@ import { refuseNormEdits } from './split-inputs.ts';
 export function mlpHalf(pass: Pass, layer: number, state: AttentionState): tf.Tensor2D {
   const { config } = pass;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
+  const fused = fusedMlp(pass, layer, state.x);
+  if (fused !== undefined) return pass.at(name('hook_resid_post'), fused);
   const input = pass.at(name('hook_mlp_in'), state.x);
   const out = mlp(pass, layer, normedInput(pass, layer, input, state));
   const raw = pass.at(name('hook_mlp_out_raw'), out);

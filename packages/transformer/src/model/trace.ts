@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Adapter } from '../adapters/adapter.ts';
 import { checkAdapter } from '../adapters/check-adapter.ts';
 import type { WeightName } from '../config/weight-name.ts';
-import type { HookName } from '../hooks/hook-name.ts';
+import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 import { planPass } from '../hooks/plan.ts';
 import { type CapturedPoint, rowPart } from './captured-point.ts';
 import type { ForwardSources } from './forward.ts';
@@ -36,7 +36,7 @@ export interface Trace {
   /** First line of each row in `logits` 'all', and the total at the end. */
   readonly rowOffsets: readonly number[];
   /** A differentiable activation of one row. */
-  captured(row: number, name: HookName): tf.Tensor;
+  captured<N extends HookName>(row: number, name: N): CapturedTensor<N>;
 }
 
 /** See `Transformer.trace`. */
@@ -89,9 +89,10 @@ export function tracePass(
         });
       },
       rowOffsets: [...streams.map((stream) => stream.start), tokens],
-      captured: (row, name) => {
+      captured: <N extends HookName>(row: number, name: N): CapturedTensor<N> => {
         const point = pass.captured.get(name);
-        if (point !== undefined && row in point.layout.streamOf) return rowPart(point, row);
+        if (point !== undefined && row in point.layout.streamOf)
+          return rowPart(point, row) as CapturedTensor<N>;
         throw new SafeInferError(
           point === undefined ? `'${name}' was not captured` : `row ${row} does not exist`,
           { code: 'BAD_ARGUMENT', hint: 'name the point in `capture`; rows count from 0' },

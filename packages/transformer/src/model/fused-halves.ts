@@ -1,0 +1,166 @@
+// Halves of a block as single kernels, where the backend has them and nobody looks at or changes what is inside.
+import { hasFusedKernel, runFused, runFusedHeads } from '@safeinfer/backend';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
+import type { Pass } from './pass.ts';
+import { ropeTensors } from './rope-tensors.ts';
+
+const PROJECTION_POINTS: readonly BlockPoint[] = [
+  'ln1.hook_scale',
+  'ln1.hook_normalized',
+  'ln1.hook_out',
+  'hook_attn_in',
+  'hook_q_input',
+  'hook_k_input',
+  'hook_v_input',
+  'attn.hook_q',
+  'attn.hook_k',
+  'attn.hook_v',
+  'attn.hook_rot_q',
+  'attn.hook_rot_k',
+];
+const OUTPUT_POINTS: readonly BlockPoint[] = [
+  'attn.hook_result',
+  'hook_attn_out_raw',
+  'hook_attn_out',
+];
+const MLP_POINTS: readonly BlockPoint[] = [
+  'hook_mlp_in',
+  'ln2.hook_scale',
+  'ln2.hook_normalized',
+  'ln2.hook_out',
+  'mlp.hook_pre',
+  'mlp.hook_pre_linear',
+  'mlp.hook_post',
+  'hook_mlp_out_raw',
+  'hook_mlp_out',
+];
+
+/** Queries [N, h, e] rotated and scaled, keys rotated and values [N, kv, e]; undefined where they are not one kernel. */
+export function fusedProjections(
+  pass: Pass,
+  layer: number,
+  x: tf.Tensor2D,
+): { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D } | undefined {
+  const { block, attention, layers, nHeads, nKvHeads } = pass.config;
+  if (!hasFusedKernel('SafeInferHeads')) return undefined;
+  if (!block.preNorm || block.layout !== 'sequential' || attention.qkNorm !== 'none') {
+    return undefined;
+  }
+  if (!untouched(pass, layer, PROJECTION_POINTS, ['attn.W_Q', 'attn.W_K', 'attn.W_V'])) {
+    return undefined;
+  }
+  const rotary = layers[layer]?.rotary ?? null;
+  const inputs = {
+    ...normInputs(pass, layer, 'ln1', x),
+    wQ: pass.weight(`blocks.${layer}.attn.W_Q`),
+    wK: pass.weight(`blocks.${layer}.attn.W_K`),
+    wV: pass.weight(`blocks.${layer}.attn.W_V`),
+    ...defined({
+      bQ: pass.optional(`blocks.${layer}.attn.b_Q`),
+      bK: pass.optional(`blocks.${layer}.attn.b_K`),
+      bV: pass.optional(`blocks.${layer}.attn.b_V`),
+    }),
+    ...(rotary === null ? {} : ropeTensors(pass, rotary)),
+  };
+  const made = runFusedHeads(inputs, {
+    ...normAttrs(pass),
+    nHeads,
+    nKvHeads,
+    scale: attention.scale[layer] ?? 1,
+  });
+  if (made === undefined) return undefined;
+  const [q, k, v] = made as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  return { q, k, v };
+}
+
+/** x + z W_O (+ bias) for `z` [N, h e]: the residual stream after attention. */
+export function fusedOutput(
+  pass: Pass,
+  layer: number,
+  parts: { readonly x: tf.Tensor2D; readonly z: tf.Tensor2D },
+): tf.Tensor2D | undefined {
+  const { block } = pass.config;
+  if (!hasFusedKernel('SafeInferAddProduct')) return undefined;
+  if (block.postNorm || block.layout !== 'sequential') return undefined;
+  if (!untouched(pass, layer, OUTPUT_POINTS, ['attn.W_O'])) return undefined;
+  return runFused(
+    'SafeInferAddProduct',
+    {
+      x: parts.x,
+      y: parts.z,
+      w: pass.weight(`blocks.${layer}.attn.W_O`),
+      ...defined({ bias: pass.optional(`blocks.${layer}.attn.b_O`) }),
+    },
+    {},
+  ) as tf.Tensor2D | undefined;
+}
+
+/** The residual stream after the MLP, from the one before its norm. */
+export function fusedMlp(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D | undefined {
+  const { block, mlp } = pass.config;
+  if (!hasFusedKernel('SafeInferMlp')) return undefined;
+  if (!block.preNorm || block.sharedNorm || block.postNorm || block.layout !== 'sequential') {
+    return undefined;
+  }
+  if (!untouched(pass, layer, MLP_POINTS, ['mlp.W_gate', 'mlp.W_in', 'mlp.W_out'])) {
+    return undefined;
+  }
+  return runFused(
+    'SafeInferMlp',
+    {
+      ...normInputs(pass, layer, 'ln2', x),
+      wIn: pass.weight(`blocks.${layer}.mlp.W_in`),
+      wOut: pass.weight(`blocks.${layer}.mlp.W_out`),
+      ...(mlp.gated ? { wGate: pass.weight(`blocks.${layer}.mlp.W_gate`) } : {}),
+      ...defined({
+        bGate: pass.optional(`blocks.${layer}.mlp.b_gate`),
+        bIn: pass.optional(`blocks.${layer}.mlp.b_in`),
+        bOut: pass.optional(`blocks.${layer}.mlp.b_out`),
+      }),
+    },
+    { ...normAttrs(pass), activation: mlp.activation },
+  ) as tf.Tensor2D | undefined;
+}
+
+function untouched(
+  pass: Pass,
+  layer: number,
+  points: readonly BlockPoint[],
+  weights: readonly (
+    | 'attn.W_Q'
+    | 'attn.W_K'
+    | 'attn.W_V'
+    | 'attn.W_O'
+    | `mlp.W_${'gate' | 'in' | 'out'}`
+  )[],
+): boolean {
+  const { captures, edits, probes } = pass.plan;
+  const watched = captures.size + edits.size + probes.size > 0;
+  if (watched && points.some((point) => pass.touches(`blocks.${layer}.${point}` as HookName))) {
+    return false;
+  }
+  return weights.every((weight) => pass.deltas(`blocks.${layer}.${weight}`).length === 0);
+}
+
+function normInputs(pass: Pass, layer: number, name: 'ln1' | 'ln2', x: tf.Tensor2D) {
+  const { w, b } = pass.normParts(`blocks.${layer}.${name}`);
+  return { x, gain: w, ...defined({ bias: b }) };
+}
+
+function normAttrs(pass: Pass) {
+  const { kind, eps, gainOffset } = pass.config.norm;
+  return { kind, eps, gainOffset };
+}
+
+/** The entries that are there. */
+function defined<K extends string>(
+  entries: Readonly<Record<K, tf.Tensor | undefined>>,
+): Partial<Record<K, tf.Tensor>> {
+  const kept: Partial<Record<K, tf.Tensor>> = {};
+  for (const key of Object.keys(entries) as K[]) {
+    const tensor = entries[key];
+    if (tensor !== undefined) kept[key] = tensor;
+  }
+  return kept;
+}
