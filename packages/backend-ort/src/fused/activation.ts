@@ -2,7 +2,7 @@
 import type { FusedActivation } from '@safeinfer/backend';
 import { CROSSOVER } from '../crossover.ts';
 import { type Kernel, type KernelCall, sizeOf } from '../kernels/kernel.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 import type { NodeSpec } from '../onnx/model.ts';
 
 /** Each activation as one node from x to a. */
@@ -51,7 +51,8 @@ function apply(
     })),
     outputs: [{ name: 'y', type: 'float32' }],
   }));
-  session.run(
+  runSession(
+    session,
     {
       x: ortValue('float32', input, [size]),
       ...(factor === undefined ? {} : { up: ortValue('float32', factor, [size]) }),

@@ -1,7 +1,7 @@
 // Attention over blocks of cached keys as one native call.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel } from '../kernels/kernel.ts';
-import { type OrtValue, ortValue } from '../native/binding.ts';
+import { type OrtValue, ortValue, runSession } from '../native/binding.ts';
 import type { ModelSpec, NodeSpec } from '../onnx/model.ts';
 
 export const attention: Kernel = ({ inputs, attrs, backend }) => {
@@ -41,11 +41,13 @@ export const attention: Kernel = ({ inputs, attrs, backend }) => {
   }
   const valueWidth = inputs['v0']!.shape[3]!;
   const out = backend.output([streams, heads, length, valueWidth]);
-  backend.sessions
-    .get(`attention/${blocks}/${mask !== undefined}/${softcap}`, work, () =>
-      graph({ blocks, masked: mask !== undefined, softcap }),
-    )
-    .run(feeds, { y: ortValue('float32', out.values, [streams, kvHeads, ...queries, valueWidth]) });
+  const session = backend.sessions.get(
+    `attention/${blocks}/${mask !== undefined}/${softcap}`,
+    work,
+    () => graph({ blocks, masked: mask !== undefined, softcap }),
+  );
+  const dims = [streams, kvHeads, ...queries, valueWidth];
+  runSession(session, feeds, { y: ortValue('float32', out.values, dims) });
   return out.info;
 };
 

@@ -78,7 +78,8 @@ export const heads: Kernel = (call) => {
   };
   const nHeads = attrs['nHeads'] as number;
   const nKvHeads = attrs['nKvHeads'] as number;
-  const scale = attrs['scale'] as number;
+  // As fp32, so that the product is the one a separate tf.mul would give, to the last bit.
+  const scale = Math.fround(attrs['scale'] as number);
   const q = turn(project('Q', nHeads));
   const values = backend.floats(q);
   if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;

@@ -1,7 +1,7 @@
 // RMSNorm and LayerNorm over the last axis in one pass.
 import { CROSSOVER } from '../crossover.ts';
 import type { Kernel } from '../kernels/kernel.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 
 export const norm: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs['x']!;
@@ -33,7 +33,8 @@ export const norm: Kernel = ({ inputs, attrs, backend }) => {
     inputs: names.map((name) => ({ name, type: 'float32' as const })),
     outputs: [{ name: 'y', type: 'float32' }],
   }));
-  session.run(
+  runSession(
+    session,
     {
       x: ortValue('float32', input, [input.length / width, width]),
       gain: ortValue('float32', gain, [width]),

@@ -1,7 +1,7 @@
 // Kernels that only move elements: strided copies with long inner runs.
 import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { CROSSOVER } from '../crossover.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 import type { OrtBackend } from '../ort-backend.ts';
 import { type Kernel, sizeOf } from './kernel.ts';
 
@@ -75,7 +75,8 @@ export const transpose: Kernel = ({ inputs, attrs, backend }) => {
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [{ name: 'y', type: 'float32' }],
     }));
-    session.run(
+    runSession(
+      session,
       { x: ortValue('float32', from, x.shape) },
       { y: ortValue('float32', out.values, shape) },
     );

@@ -1,7 +1,7 @@
 // Binary and unary operations: a loop for few elements, one native call for many.
 import { broadcast_util, type DataType, type TensorInfo } from '@tensorflow/tfjs-core';
 import { CROSSOVER } from '../crossover.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 import type { NodeSpec } from '../onnx/model.ts';
 import { broadcastLoop } from './broadcast.ts';
 import { FAST_LOOPS } from './fast-loops.ts';
@@ -108,7 +108,8 @@ function binary(name: string, { op, onnx }: BinaryOp, dtype: 'float32' | 'bool')
       ],
       outputs: [{ name: 'y', type: dtype }],
     }));
-    session.run(
+    runSession(
+      session,
       { a: ortValue('float32', x, a.shape), b: ortValue('float32', y, b.shape) },
       { y: ortValue(dtype, values, shape) },
     );
@@ -142,7 +143,8 @@ function unary(name: string, { op, nodes, from }: UnaryOp): Kernel {
       inputs: [{ name: 'x', type: 'float32' }],
       outputs: [{ name: 'y', type: 'float32' }],
     }));
-    session.run(
+    runSession(
+      session,
       { x: ortValue('float32', input, [size]) },
       { y: ortValue('float32', out.values, [size]) },
     );

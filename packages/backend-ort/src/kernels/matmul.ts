@@ -1,7 +1,7 @@
 // Matrix products: constant weights through their own packed sessions, everything else as inputs.
 import { broadcast_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import { CROSSOVER } from '../crossover.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 import type { OrtBackend } from '../ort-backend.ts';
 import { packedFor } from '../weights/promotion.ts';
 import { type Kernel, sizeOf } from './kernel.ts';
@@ -69,7 +69,8 @@ export function matMul(backend: OrtBackend, call: MatMulCall): TensorInfo | unde
     ],
     outputs: [{ name: 'y', type: 'float32' }],
   }));
-  session.run(
+  runSession(
+    session,
     {
       a: ortValue('float32', backend.floats(a), a.shape),
       b: ortValue('float32', backend.floats(b), b.shape),

@@ -1,7 +1,7 @@
 // Reductions over axes: a loop where the axes are last and few elements come in, else one native call.
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { CROSSOVER } from '../crossover.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 import { int64Bytes } from '../onnx/model.ts';
 import type { OrtBackend } from '../ort-backend.ts';
 import { type Kernel, sizeOf } from './kernel.ts';
@@ -62,7 +62,8 @@ function additive(onnx: 'ReduceSum' | 'ReduceMean'): Kernel {
       initializers: [{ name: 'axes', type: 'int64', shape: [axes.length], data: int64Bytes(axes) }],
     }));
     const kept = x.shape.filter((_, axis) => !axes.includes(axis));
-    session.run(
+    runSession(
+      session,
       { x: ortValue('float32', input, x.shape) },
       { y: ortValue('float32', out.values, kept) },
     );

@@ -1,6 +1,6 @@
 // Softmax over the last axis, and its logarithm.
 import { CROSSOVER } from '../crossover.ts';
-import { ortValue } from '../native/binding.ts';
+import { ortValue, runSession } from '../native/binding.ts';
 import { type Kernel, sizeOf } from './kernel.ts';
 
 function softmaxKernel(onnx: 'Softmax' | 'LogSoftmax'): Kernel {
@@ -23,7 +23,8 @@ function softmaxKernel(onnx: 'Softmax' | 'LogSoftmax'): Kernel {
       outputs: [{ name: 'y', type: 'float32' }],
     }));
     const dims = [size / width, width];
-    session.run(
+    runSession(
+      session,
       { x: ortValue('float32', input, dims) },
       { y: ortValue('float32', out.values, dims) },
     );

@@ -1,5 +1,5 @@
 // A matrix held by ONNX Runtime in the layout of its matrix kernel; the only copy, read back on demand.
-import { createSession, type NativeSession, ortValue } from '../native/binding.ts';
+import { createSession, type NativeSession, ortValue, runSession } from '../native/binding.ts';
 import { type NodeSpec, onnxModel } from '../onnx/model.ts';
 import { withFile } from './external-file.ts';
 
@@ -75,7 +75,8 @@ export class PackedWeight {
 
   /** out [rows, columns] = x [rows, inner] W. */
   multiply(x: Float32Array, rows: number, out: Float32Array): void {
-    this.#session.run(
+    runSession(
+      this.#session,
       { x: ortValue('float32', x, [rows, this.inner]) },
       { y: ortValue('float32', out, [rows, this.columns]) },
     );

@@ -7,7 +7,11 @@ import { PackedWeight } from './packed-weight.ts';
 const SMALLEST_WEIGHT = 2 ** 16;
 /** Products of more rows than this repay an unpacked weight: they pack it on the fly at little cost. */
 const FEW_ROWS = 64;
-/** A matrix that has been multiplied by few rows this often is a weight, not an activation. */
+/**
+ * A matrix the user made and multiplies by few rows is a weight: packed at once, because packed products
+ * give a row the same bits whatever other rows there are, and unpacked ones do not (measured). One that a
+ * kernel made may be an activation: it has to come back this often.
+ */
 const USES_BEFORE_PACKING = 3;
 
 /**
@@ -25,8 +29,10 @@ export function packedFor(
     return undefined;
   }
   const shape = weight.shape.slice(-2) as [number, number];
-  if (shape[0] * shape[1] < SMALLEST_WEIGHT || record.poolable) return undefined;
-  const due = record.constant || (rows <= FEW_ROWS && ++record.uses >= USES_BEFORE_PACKING);
+  if (shape[0] * shape[1] < SMALLEST_WEIGHT) return undefined;
+  if (rows <= FEW_ROWS) record.uses++;
+  const enough = record.poolable ? USES_BEFORE_PACKING : 1;
+  const due = record.constant || (rows <= FEW_ROWS && record.uses >= enough);
   if (!due) return undefined;
   const values = record.own() as Float32Array;
   const packed = PackedWeight.pack({ values, shape, transposed, threads: backend.threads });

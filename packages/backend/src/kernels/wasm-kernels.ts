@@ -15,7 +15,7 @@ interface WasmBackend {
  */
 const NAIVE_LIMIT = 4096;
 
-/** Adds UnsortedSegmentSum and replaces BatchMatMul on backend `wasm`. Idempotent. */
+/** Adds UnsortedSegmentSum, and replaces BatchMatMul and ClipByValue, on backend `wasm`. Idempotent. */
 export function registerWasmKernels(): void {
   replaceKernel('UnsortedSegmentSum', 'wasm', () => (args) => {
     const backend = args.backend as unknown as WasmBackend;
@@ -32,6 +32,17 @@ export function registerWasmKernels(): void {
       numSegments,
       values,
     );
+    return out;
+  });
+  // The stock kernel turns NaN into the lower bound, which hides it from every later check.
+  replaceKernel('ClipByValue', 'wasm', (original) => (args) => {
+    const out = original!(args) as tf.TensorInfo;
+    if (out.dtype !== 'float32') return out;
+    const backend = args.backend as unknown as WasmBackend;
+    const { x } = args.inputs as { x: tf.TensorInfo };
+    const input = backend.typedArrayFromHeap(x);
+    const clipped = backend.typedArrayFromHeap(out);
+    for (let i = 0; i < input.length; i++) if (Number.isNaN(input[i])) clipped[i] = Number.NaN;
     return out;
   });
   replaceKernel('BatchMatMul', 'wasm', (original) => (args) => fastMatMul(args, original!));
