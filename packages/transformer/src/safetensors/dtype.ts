@@ -40,10 +40,10 @@ export function isSafetensorsDtype(name: string): name is SafetensorsDtype {
   return Object.hasOwn(dtypeBits, name);
 }
 
-/** float32 of a 16-bit IEEE half, by lookup: all 65,536 halves fit in 256 KiB. */
-let halfTable: Float32Array | undefined;
+/** Bits of the float32 of every 16-bit IEEE half, by lookup: all 65,536 fit in 256 KiB. */
+let halfTable: Uint32Array | undefined;
 
-function halves(): Float32Array {
+function halves(): Uint32Array {
   if (halfTable !== undefined) return halfTable;
   const table = new Float32Array(65_536);
   for (let bits = 0; bits < 65_536; bits++) {
@@ -54,8 +54,8 @@ function halves(): Float32Array {
     else if (exponent === 31) table[bits] = fraction === 0 ? sign * Infinity : Number.NaN;
     else table[bits] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
   }
-  halfTable = table;
-  return table;
+  halfTable = new Uint32Array(table.buffer);
+  return halfTable;
 }
 
 /** One chunk of raw little-endian elements, already aligned, and where its values go. */
@@ -67,12 +67,37 @@ export interface ConversionChunk {
 
 type FloatSink = Float32Array | Float64Array;
 
+/** Widens bfloat16, which is the high half of a float32. A loop of its own: closures cost half the speed. */
+function widenBrains(source: Uint16Array, words: Uint32Array): void {
+  for (let i = 0; i < source.length; i++) words[i] = (source[i] as number) << 16;
+}
+
+function widenHalves(source: Uint16Array, words: Uint32Array): void {
+  const table = halves();
+  for (let i = 0; i < source.length; i++) words[i] = table[source[i] as number] as number;
+}
+
+/** Writes 16-bit elements as bits of float32; in place when `out` is float32. */
+function widen(
+  { bytes, count, offset }: ConversionChunk,
+  out: FloatSink,
+  widened: (source: Uint16Array, words: Uint32Array) => void,
+): void {
+  const direct = out instanceof Float32Array;
+  const words = direct
+    ? new Uint32Array(out.buffer, out.byteOffset + 4 * offset, count)
+    : new Uint32Array(count);
+  widened(new Uint16Array(bytes, 0, count), words);
+  if (!direct) out.set(new Float32Array(words.buffer), offset);
+}
+
 /** Writes a chunk of a float dtype into `out` from `chunk.offset` on; exact except F64 -> float32. */
 export function convertFloats(
   dtype: SafetensorsDtype,
-  { bytes, count, offset }: ConversionChunk,
+  chunk: ConversionChunk,
   out: FloatSink,
 ): void {
+  const { bytes, count, offset } = chunk;
   switch (dtype) {
     case 'F32':
       out.set(new Float32Array(bytes, 0, count), offset);
@@ -80,20 +105,12 @@ export function convertFloats(
     case 'F64':
       out.set(new Float64Array(bytes, 0, count), offset);
       return;
-    case 'BF16': {
-      // bfloat16 is the high half of a float32.
-      const source = new Uint16Array(bytes, 0, count);
-      const wide = new Uint32Array(count);
-      for (let i = 0; i < count; i++) wide[i] = (source[i] as number) << 16;
-      out.set(new Float32Array(wide.buffer), offset);
+    case 'BF16':
+      widen(chunk, out, widenBrains);
       return;
-    }
-    case 'F16': {
-      const source = new Uint16Array(bytes, 0, count);
-      const table = halves();
-      for (let i = 0; i < count; i++) out[offset + i] = table[source[i] as number] as number;
+    case 'F16':
+      widen(chunk, out, widenHalves);
       return;
-    }
     default:
       throw unsupportedDtype(dtype);
   }

@@ -19,7 +19,7 @@ interface LibraryPreTokenizer {
   pattern?: RegExp;
 }
 
-/** Encodes and, for rare decoders, decodes. Known differences from Rust: see the package README. */
+/** Encodes and, for rare decoders, decodes. Known differences from Rust: docs/loading-models.md. */
 export interface PatchedTokenizer {
   /** Ids of a text; `unknown` because a broken vocabulary can make the library return holes. */
   encode(text: string, addSpecialTokens: boolean): readonly unknown[];

@@ -265,3 +265,23 @@ describe('loadTokenizer', () => {
     await expect(loadTokenizer(join(directory, 'odd'))).rejects.toMatchObject({ code: 'BAD_FILE' });
   });
 });
+
+describe('the tokenizer of the bundled model', () => {
+  const model = fileURLToPath(new URL('../../../pocket/model/', import.meta.url));
+
+  it('gives back any text, and its pieces joined are the text', async () => {
+    const tokenizer = await loadTokenizer(model);
+    const { eos } = tokenizer.specialIds;
+    expect(eos).toBeDefined();
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 40 }), (text) => {
+        fc.pre(!text.includes('<'));
+        const ids = tokenizer.encode(text, { addSpecialTokens: false });
+        expect(tokenizer.decode(ids)).toBe(text);
+      }),
+      { numRuns: 500, seed: 5 },
+    );
+    const ids = tokenizer.encode('How do plants grow?', { addSpecialTokens: false });
+    expect(tokenizer.strTokens(ids).join('')).toBe('How do plants grow?');
+  });
+});
