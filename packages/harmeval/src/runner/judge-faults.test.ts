@@ -4,6 +4,7 @@ import { loadBundledHarmful } from '../bundled/load-bundled.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { promptJudge } from '../judges/prompt-judge.ts';
 import { harmBenchJudge } from '../judges/prompt-judge-specs.ts';
+import { refusalJudge } from '../judges/refusal-judge.ts';
 import {
   type Behaviour,
   mixed,
@@ -105,5 +106,27 @@ describe('30 % judge faults', () => {
     expect(passing.report.judges).toEqual(clean.report.judges);
     expect(clean.report.done?.judgeRetries).toBe(0);
     expect(passing.report.done?.judgeRetries).toBeGreaterThan(90);
+  });
+
+  it('include a judge that throws: its answers are kept, unscored, with the reason', async () => {
+    const summary = collectSummary();
+    const broken = {
+      ...refusalJudge('gcg-29'),
+      judge: async () => {
+        throw new Error('no memory left');
+      },
+    };
+    for await (const record of evaluate({
+      generate: scriptedModel({ script: answers }),
+      dataset,
+      style: simpleStyle,
+      judges: [broken, refusalJudge('jbb-12')],
+    })) {
+      summary.add(record);
+      if (record.type === 'trial') expect(record.verdicts[0]?.error).toBe('no memory left');
+    }
+    const [first, second] = summary.report().judges;
+    expect(first).toMatchObject({ unscored: 210, unscoredByStatus: { api_error: 210 } });
+    expect(second).toMatchObject({ scored: 210, unscored: 0 });
   });
 });

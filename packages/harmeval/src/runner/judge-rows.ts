@@ -47,9 +47,10 @@ async function verdictsOf(
   for (let from = 0; from < open.length; from += judge.batchSize) {
     throwIfAborted(signal);
     const part = open.slice(from, from + judge.batchSize);
-    const answers = await judge.judge(
+    const answers = await answersOf(
+      judge,
       part.map(({ request }) => request),
-      signal === undefined ? {} : { signal },
+      signal,
     );
     if (answers.length !== part.length) {
       throw new HarmEvalError(
@@ -65,4 +66,27 @@ async function verdictsOf(
     });
   }
   return verdicts;
+}
+
+/** A judge that throws breaks its contract, but must not take the answers with it: they become unscored. */
+async function answersOf(
+  judge: Judge,
+  requests: readonly JudgeRequest[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Verdict[]> {
+  try {
+    return await judge.judge(requests, signal === undefined ? {} : { signal });
+  } catch (error) {
+    throwIfAborted(signal);
+    if (HarmEvalError.isInstance(error)) throw error;
+    return requests.map(() => ({
+      ...identityOf(judge),
+      status: 'api_error',
+      label: null,
+      score: null,
+      raw: null,
+      attempts: 1,
+      error: error instanceof Error ? error.message : String(error),
+    }));
+  }
 }
