@@ -1,4 +1,5 @@
 // Calls the generator for rows so that one bad row never costs its neighbours.
+import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import type { Generate, GenerateRequest, GenerateResult } from './generate.ts';
 import { type FailureClass, failureClassOf, GenerateFailure } from './generate-failure.ts';
@@ -33,7 +34,9 @@ export function callQueue(generate: Generate, concurrency?: number): PQueue {
  * under the retry policy, so a poisonous row fails by itself.
  */
 export async function generateRows(options: GenerateRowsOptions): Promise<readonly RowOutcome[]> {
-  const { generate, requests, queue } = options;
+  const { generate, requests, queue, signal } = options;
+  // Every call in flight listens to the one signal; Node would warn of a leak at the eleventh.
+  if (signal !== undefined) setMaxListeners(0, signal);
   const size = generate.batchSize ?? 1;
   const batches: (readonly GenerateRequest[])[] = [];
   for (let from = 0; from < requests.length; from += size) {

@@ -214,6 +214,23 @@ describe('evaluate', () => {
     expect(overlaps).toBeGreaterThan(0);
   });
 
+  it('keeps forty calls in flight on one signal without a warning', async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    const generate = defineGenerate(
+      async (requests) => {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        return requests.map(() => ({ text: 'x', finishReason: 'stop' as const }));
+      },
+      { concurrency: 40 },
+    );
+    await run({ generate, signal: new AbortController().signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect(warnings.map(({ name }) => name)).toEqual([]);
+  });
+
   it('ends its calls when the caller leaves the loop', async () => {
     let aborted = false;
     const generate = defineGenerate(
