@@ -100,38 +100,42 @@ describe('writeSafetensors', () => {
     );
   });
 
-  it.runIf(existsSync(python))('writes files that the Python library reads', async () => {
-    const path = join(directory, 'to-python.safetensors');
-    const values = Float32Array.from([1, -2.5, 0.1, 65504]);
-    await writeSafetensors(path, [
-      { name: 'f32', dtype: 'F32', shape: [2, 2], data: values },
-      { name: 'f16', dtype: 'F16', shape: [4], data: values },
-      { name: 'bf16', dtype: 'BF16', shape: [4, 1], data: values },
-      { name: 'ids', dtype: 'I32', shape: [], data: Int32Array.of(-7) },
-      { name: '__proto__', dtype: 'F64', shape: [0, 3], data: new Float64Array(0) },
-    ]);
-    const script = `
+  it.runIf(existsSync(python))(
+    'writes files that the Python library reads',
+    async () => {
+      const path = join(directory, 'to-python.safetensors');
+      const values = Float32Array.from([1, -2.5, 0.1, 65504]);
+      await writeSafetensors(path, [
+        { name: 'f32', dtype: 'F32', shape: [2, 2], data: values },
+        { name: 'f16', dtype: 'F16', shape: [4], data: values },
+        { name: 'bf16', dtype: 'BF16', shape: [4, 1], data: values },
+        { name: 'ids', dtype: 'I32', shape: [], data: Int32Array.of(-7) },
+        { name: '__proto__', dtype: 'F64', shape: [0, 3], data: new Float64Array(0) },
+      ]);
+      const script = `
 import json, sys
 from safetensors import safe_open
 from safetensors.torch import load_file
 t = load_file(sys.argv[1])
 f = safe_open(sys.argv[1], framework="pt")
 print(json.dumps({"meta": f.metadata(), "t": {k: [str(v.dtype), list(v.shape), v.reshape(-1).tolist()] for k, v in t.items()}}))`;
-    const { stdout } = await promisify(execFile)(python, ['-c', script, path]);
-    const seen = JSON.parse(stdout) as { meta: unknown; t: Record<string, unknown> };
-    expect(seen.meta).toEqual({ format: 'pt' });
-    const half = 0.0999755859375;
-    const brain = 0.10009765625;
-    expect(Object.entries(seen.t)).toEqual(
-      expect.arrayContaining([
-        ['f32', ['torch.float32', [2, 2], [...values]]],
-        ['f16', ['torch.float16', [4], [1, -2.5, half, 65504]]],
-        ['bf16', ['torch.bfloat16', [4, 1], [1, -2.5, brain, 65536]]],
-        ['ids', ['torch.int32', [], [-7]]],
-        ['__proto__', ['torch.float64', [0, 3], []]],
-      ]),
-    );
-  });
+      const { stdout } = await promisify(execFile)(python, ['-c', script, path]);
+      const seen = JSON.parse(stdout) as { meta: unknown; t: Record<string, unknown> };
+      expect(seen.meta).toEqual({ format: 'pt' });
+      const half = 0.0999755859375;
+      const brain = 0.10009765625;
+      expect(Object.entries(seen.t)).toEqual(
+        expect.arrayContaining([
+          ['f32', ['torch.float32', [2, 2], [...values]]],
+          ['f16', ['torch.float16', [4], [1, -2.5, half, 65504]]],
+          ['bf16', ['torch.bfloat16', [4, 1], [1, -2.5, brain, 65536]]],
+          ['ids', ['torch.int32', [], [-7]]],
+          ['__proto__', ['torch.float64', [0, 3], []]],
+        ]),
+      );
+    },
+    240_000,
+  );
 
   it('refuses bad tensors before it writes', async () => {
     const path = join(directory, 'refused.safetensors');
