@@ -1,12 +1,10 @@
+import { describeOnBackends } from '@safeinfer/backend/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { onBackend } from '../../test/on-backend.ts';
 import type { HookName } from '../hooks/hook-name.ts';
 import { createRandomModel } from './create-random-model.ts';
 import type { Row } from './row.ts';
 import type { Transformer } from './transformer.ts';
-
-onBackend('cpu');
 
 const PROMPTS = [
   [5, 9, 33, 2, 71, 8, 12],
@@ -27,174 +25,177 @@ function withModel(like: 'llama' | 'gpt2', use: (model: Transformer) => void): v
   expect(tf.memory().numTensors).toBe(before);
 }
 
-describe.each(['llama', 'gpt2'] as const)('forward of a %s-like model', (like) => {
-  it('gives each row of a batch what the row gives alone', () => {
-    withModel(like, (model) => {
-      using batch = model.forward(
-        PROMPTS.map((tokens) => ({ tokens })),
-        { logits: 'all' },
-      );
-      PROMPTS.forEach((tokens, row) => {
-        using alone = model.forward([{ tokens }], { logits: 'all' });
-        expect(maxDifference(batch.logits(row), alone.logits(0))).toBeLessThan(1e-5);
-      });
-    });
-  });
-
-  it('gives with a cache what a whole pass gives, token by token and in pieces', () => {
-    withModel(like, (model) => {
-      using whole = model.forward(
-        PROMPTS.map((tokens) => ({ tokens })),
-        { logits: 'all' },
-      );
-      for (const piece of [1, 2, 5]) {
+// Every backend has kernels of its own for the same operations.
+await describeOnBackends('forward', () => {
+  describe.each(['llama', 'gpt2'] as const)('forward of a %s-like model', (like) => {
+    it('gives each row of a batch what the row gives alone', () => {
+      withModel(like, (model) => {
+        using batch = model.forward(
+          PROMPTS.map((tokens) => ({ tokens })),
+          { logits: 'all' },
+        );
         PROMPTS.forEach((tokens, row) => {
-          using cache = model.createCache();
-          for (let at = 0; at < tokens.length; at += piece) {
-            using step = model.forward([{ tokens: tokens.slice(at, at + piece), cache }], {
-              logits: 'all',
-            });
-            const end = Math.min(at + piece, tokens.length);
-            const expected = tf.tidy(() => tf.slice(whole.logits(row), [at, 0], [end - at, -1]));
-            expect(maxDifference(step.logits(0), expected)).toBeLessThan(1e-5);
-            expected.dispose();
-          }
-          expect(cache.length).toBe(tokens.length);
+          using alone = model.forward([{ tokens }], { logits: 'all' });
+          expect(maxDifference(batch.logits(row), alone.logits(0))).toBeLessThan(2e-5);
         });
-      }
+      });
     });
-  });
 
-  it('decodes ragged rows together over caches as alone', () => {
-    withModel(like, (model) => {
-      const caches = PROMPTS.map(() => model.createCache());
-      model.forward(PROMPTS.map((tokens, i): Row => ({ tokens, cache: caches[i]! }))).dispose();
-      const added = PROMPTS.map(() => [] as number[]);
-      for (let step = 0; step < 40; step++) {
-        // Rows leave one after another; the others go on over their own keys.
-        const active = PROMPTS.map((_, i) => i).filter((i) => step < 15 * (i + 1));
-        const rows = active.map((i): Row => {
-          const token = (step * 7 + i * 13) % 96;
-          added[i]!.push(token);
-          return { tokens: [token], cache: caches[i]! };
-        });
-        using result = model.forward(rows);
-        if (step % 13 !== 2) continue;
-        active.forEach((i, row) => {
-          using alone = model.forward([{ tokens: [...PROMPTS[i]!, ...added[i]!] }]);
-          expect(maxDifference(result.logits(row), alone.logits(0))).toBeLessThan(2e-5);
-        });
-      }
-      for (const cache of caches) cache.dispose();
+    it('gives with a cache what a whole pass gives, token by token and in pieces', () => {
+      withModel(like, (model) => {
+        using whole = model.forward(
+          PROMPTS.map((tokens) => ({ tokens })),
+          { logits: 'all' },
+        );
+        for (const piece of [1, 2, 5]) {
+          PROMPTS.forEach((tokens, row) => {
+            using cache = model.createCache();
+            for (let at = 0; at < tokens.length; at += piece) {
+              using step = model.forward([{ tokens: tokens.slice(at, at + piece), cache }], {
+                logits: 'all',
+              });
+              const end = Math.min(at + piece, tokens.length);
+              const expected = tf.tidy(() => tf.slice(whole.logits(row), [at, 0], [end - at, -1]));
+              expect(maxDifference(step.logits(0), expected)).toBeLessThan(2e-5);
+              expected.dispose();
+            }
+            expect(cache.length).toBe(tokens.length);
+          });
+        }
+      });
     });
-  });
 
-  it('leaves every bit alone when hooks only look', () => {
-    withModel(like, (model) => {
-      const rows = PROMPTS.map((tokens) => ({ tokens }));
-      using plain = model.forward(rows, { logits: 'all' });
-      const names = model.points();
-      using captured = model.forward(rows, { logits: 'all', capture: names });
-      const look = names.map((at) => ({ at, apply: (x: tf.Tensor) => x.clone() }));
-      using hooked = model.forward(
-        rows.map((row) => ({ ...row, interventions: look })),
-        { logits: 'all' },
-      );
-      PROMPTS.forEach((_, row) => {
-        expect(maxDifference(plain.logits(row), captured.logits(row))).toBe(0);
-        expect(maxDifference(plain.logits(row), hooked.logits(row))).toBe(0);
+    it('decodes ragged rows together over caches as alone', () => {
+      withModel(like, (model) => {
+        const caches = PROMPTS.map(() => model.createCache());
+        model.forward(PROMPTS.map((tokens, i): Row => ({ tokens, cache: caches[i]! }))).dispose();
+        const added = PROMPTS.map(() => [] as number[]);
+        for (let step = 0; step < 40; step++) {
+          // Rows leave one after another; the others go on over their own keys.
+          const active = PROMPTS.map((_, i) => i).filter((i) => step < 15 * (i + 1));
+          const rows = active.map((i): Row => {
+            const token = (step * 7 + i * 13) % 96;
+            added[i]!.push(token);
+            return { tokens: [token], cache: caches[i]! };
+          });
+          using result = model.forward(rows);
+          if (step % 13 !== 2) continue;
+          active.forEach((i, row) => {
+            using alone = model.forward([{ tokens: [...PROMPTS[i]!, ...added[i]!] }]);
+            expect(maxDifference(result.logits(row), alone.logits(0))).toBeLessThan(2e-5);
+          });
+        }
+        for (const cache of caches) cache.dispose();
+      });
+    });
+
+    it('leaves every bit alone when hooks only look', () => {
+      withModel(like, (model) => {
+        const rows = PROMPTS.map((tokens) => ({ tokens }));
+        using plain = model.forward(rows, { logits: 'all' });
+        const names = model.points();
+        using captured = model.forward(rows, { logits: 'all', capture: names });
+        const look = names.map((at) => ({ at, apply: () => undefined }));
+        using hooked = model.forward(
+          rows.map((row) => ({ ...row, interventions: look })),
+          { logits: 'all' },
+        );
+        PROMPTS.forEach((_, row) => {
+          expect(maxDifference(plain.logits(row), captured.logits(row))).toBe(0);
+          expect(maxDifference(plain.logits(row), hooked.logits(row))).toBe(0);
+        });
+      });
+    });
+
+    it('has no dead hook: any change at a point changes the logits', () => {
+      withModel(like, (model) => {
+        const tokens = PROMPTS[0]!;
+        using plain = model.forward([{ tokens }]);
+        for (const at of model.points()) {
+          const apply = (x: tf.Tensor): tf.Tensor =>
+            tf.add(x, tf.mul(tf.cos(tf.clipByValue(x, -9, 9)), 0.05));
+          using edited = model.forward([{ tokens, interventions: [{ at, apply }] }]);
+          expect(maxDifference(plain.logits(0), edited.logits(0)), at).toBeGreaterThan(1e-6);
+        }
+      });
+    });
+
+    it('restarts in the middle from captured residuals', () => {
+      withModel(like, (model) => {
+        const rows = PROMPTS.map((tokens) => ({ tokens }));
+        const point: HookName = 'blocks.1.hook_resid_pre';
+        using whole = model.forward(rows, { capture: [point] });
+        const residuals = rows.map((_, row) => whole.captured(row, point) as tf.Tensor2D);
+        using rest = model.forward(rows, { startAtLayer: 1, residuals });
+        rows.forEach((_, row) => {
+          expect(maxDifference(whole.logits(row), rest.logits(row))).toBe(0);
+        });
+      });
+    });
+
+    it('computes rows that agree once, and splits them where they part', () => {
+      withModel(like, (model) => {
+        const tokens = PROMPTS[2]!;
+        const vector = Array.from({ length: 32 }, (_, i) => Math.sin(i));
+        const steer = { at: 'blocks.1.hook_resid_post', op: 'add', vector } as const;
+        const rows: Row[] = [{ tokens }, { tokens, interventions: [steer] }, { tokens }];
+        using shared = model.forward(rows, { capture: ['blocks.0.hook_resid_post'] });
+        rows.forEach((row, i) => {
+          using alone = model.forward([row]);
+          expect(maxDifference(shared.logits(i), alone.logits(0))).toBeLessThan(2e-5);
+        });
+        expect(maxDifference(shared.logits(0), shared.logits(2))).toBe(0);
+        expect(maxDifference(shared.logits(0), shared.logits(1))).toBeGreaterThan(0.01);
+      });
+    });
+
+    it('frees everything when a hook throws or a signal has fired', () => {
+      withModel(like, (model) => {
+        using cache = model.createCache();
+        model.forward([{ tokens: [1, 2, 3], cache }]).dispose();
+        const before = tf.memory().numTensors;
+        const fail = {
+          at: 'blocks.1.mlp.hook_post' as const,
+          apply: (): undefined => {
+            throw new Error('stop here');
+          },
+        };
+        const rows = [{ tokens: [4, 5], cache, interventions: [fail] }];
+        const capture = ['blocks.0.attn.hook_pattern'] as const;
+        expect(() => model.forward(rows, { capture })).toThrow('stop here');
+        const signal = AbortSignal.abort();
+        expect(() => model.forward([{ tokens: [4], cache }], { signal })).toThrow(
+          expect.objectContaining({ code: 'ABORTED' }),
+        );
+        expect(tf.memory().numTensors).toBe(before);
+        expect(cache.length).toBe(3);
       });
     });
   });
 
-  it('has no dead hook: any change at a point changes the logits', () => {
-    withModel(like, (model) => {
-      const tokens = PROMPTS[0]!;
-      using plain = model.forward([{ tokens }]);
-      for (const at of model.points()) {
-        const apply = (x: tf.Tensor): tf.Tensor =>
-          tf.add(x, tf.mul(tf.cos(tf.clipByValue(x, -9, 9)), 0.05));
-        using edited = model.forward([{ tokens, interventions: [{ at, apply }] }]);
-        expect(maxDifference(plain.logits(0), edited.logits(0)), at).toBeGreaterThan(1e-6);
-      }
-    });
-  });
-
-  it('restarts in the middle from captured residuals', () => {
-    withModel(like, (model) => {
-      const rows = PROMPTS.map((tokens) => ({ tokens }));
-      const point: HookName = 'blocks.1.hook_resid_pre';
-      using whole = model.forward(rows, { capture: [point] });
-      const residuals = rows.map((_, row) => whole.captured(row, point) as tf.Tensor2D);
-      using rest = model.forward(rows, { startAtLayer: 1, residuals });
-      rows.forEach((_, row) => {
-        expect(maxDifference(whole.logits(row), rest.logits(row))).toBe(0);
+  describe('refusals', () => {
+    it('names the reason and the nearest points', () => {
+      withModel('llama', (model) => {
+        const attempt = (at: string) => () =>
+          model.forward([{ tokens: [1] }], { capture: [at as HookName] });
+        expect(attempt('resid_post')).toThrow(expect.objectContaining({ code: 'UNKNOWN_HOOK' }));
+        expect(attempt('hook_pos_embed')).toThrow(/rotary/);
+        expect(attempt('blocks.9.hook_resid_pre')).toThrow(/blocks 0 to 1/);
+        try {
+          attempt('blocks.1.resid_post')();
+        } catch (error) {
+          expect((error as { hint: string }).hint).toContain('blocks.1.hook_resid_post');
+        }
       });
     });
-  });
 
-  it('computes rows that agree once, and splits them where they part', () => {
-    withModel(like, (model) => {
-      const tokens = PROMPTS[2]!;
-      const vector = Array.from({ length: 32 }, (_, i) => Math.sin(i));
-      const steer = { at: 'blocks.1.hook_resid_post', op: 'add', vector } as const;
-      const rows: Row[] = [{ tokens }, { tokens, interventions: [steer] }, { tokens }];
-      using shared = model.forward(rows, { capture: ['blocks.0.hook_resid_post'] });
-      rows.forEach((row, i) => {
-        using alone = model.forward([row]);
-        expect(maxDifference(shared.logits(i), alone.logits(0))).toBeLessThan(1e-5);
+    it('names the point and both shapes of a wrong hook result', () => {
+      withModel('llama', (model) => {
+        const wrong = { at: 'blocks.0.attn.hook_z' as const, apply: () => tf.zeros([1, 2]) };
+        expect(() => model.forward([{ tokens: [1, 2, 3], interventions: [wrong] }])).toThrow(
+          /blocks\.0\.attn\.hook_z.*\[3,4,8\].*\[1,2\]/,
+        );
       });
-      expect(maxDifference(shared.logits(0), shared.logits(2))).toBe(0);
-      expect(maxDifference(shared.logits(0), shared.logits(1))).toBeGreaterThan(0.01);
-    });
-  });
-
-  it('frees everything when a hook throws or a signal has fired', () => {
-    withModel(like, (model) => {
-      using cache = model.createCache();
-      model.forward([{ tokens: [1, 2, 3], cache }]).dispose();
-      const before = tf.memory().numTensors;
-      const fail = {
-        at: 'blocks.1.mlp.hook_post' as const,
-        apply: (): undefined => {
-          throw new Error('stop here');
-        },
-      };
-      const rows = [{ tokens: [4, 5], cache, interventions: [fail] }];
-      const capture = ['blocks.0.attn.hook_pattern'] as const;
-      expect(() => model.forward(rows, { capture })).toThrow('stop here');
-      const signal = AbortSignal.abort();
-      expect(() => model.forward([{ tokens: [4], cache }], { signal })).toThrow(
-        expect.objectContaining({ code: 'ABORTED' }),
-      );
-      expect(tf.memory().numTensors).toBe(before);
-      expect(cache.length).toBe(3);
-    });
-  });
-});
-
-describe('refusals', () => {
-  it('names the reason and the nearest points', () => {
-    withModel('llama', (model) => {
-      const attempt = (at: string) => () =>
-        model.forward([{ tokens: [1] }], { capture: [at as HookName] });
-      expect(attempt('resid_post')).toThrow(expect.objectContaining({ code: 'UNKNOWN_HOOK' }));
-      expect(attempt('hook_pos_embed')).toThrow(/rotary/);
-      expect(attempt('blocks.9.hook_resid_pre')).toThrow(/blocks 0 to 1/);
-      try {
-        attempt('blocks.1.resid_post')();
-      } catch (error) {
-        expect((error as { hint: string }).hint).toContain('blocks.1.hook_resid_post');
-      }
-    });
-  });
-
-  it('names the point and both shapes of a wrong hook result', () => {
-    withModel('llama', (model) => {
-      const wrong = { at: 'blocks.0.attn.hook_z' as const, apply: () => tf.zeros([1, 2]) };
-      expect(() => model.forward([{ tokens: [1, 2, 3], interventions: [wrong] }])).toThrow(
-        /blocks\.0\.attn\.hook_z.*\[3,4,8\].*\[1,2\]/,
-      );
     });
   });
 });

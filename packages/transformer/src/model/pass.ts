@@ -45,6 +45,7 @@ export class Pass {
   readonly updates: Map<number, (readonly Segment[])[]> = new Map();
   layout: Layout;
   readonly #setup: PassSetup;
+  readonly #adapters: ReadonlySet<Adapter>;
   readonly #kept: tf.Tensor[] = [];
   readonly #loose: tf.Tensor[] = [];
   readonly #chunks: Chunk[] = [];
@@ -57,6 +58,7 @@ export class Pass {
     this.plan = setup.plan;
     this.side = setup.side;
     this.taped = setup.taped;
+    this.#adapters = new Set(setup.rows.flatMap((row) => row.adapters));
     this.logitTokens = setup.logitTokens;
     this.layout = this.#initialLayout();
   }
@@ -189,9 +191,8 @@ export class Pass {
 
   /** Changes of a weight that the rows' adapters make, per token. */
   deltas(name: WeightName): TokenDelta[] {
-    const adapters = new Set(this.rows.flatMap((row) => row.adapters));
     const deltas: TokenDelta[] = [];
-    for (const adapter of adapters) {
+    for (const adapter of this.#adapters) {
       const delta = adapter.deltas.get(name);
       if (delta === undefined || delta.scale === 0) continue;
       const counts = this.layout.streams.map(
