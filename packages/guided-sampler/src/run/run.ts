@@ -25,6 +25,20 @@ const DRAFT_FACTOR = 4;
 
 type DraftMode = Extract<StepMode, { kind: 'draft' }>;
 
+/** What one answer wants of a step: distributions, and what to do with them. */
+interface Job {
+  readonly requests: readonly FeedRequest[];
+  readonly finish: (scores: ReadonlyMap<string, readonly TermScores[]>) => readonly StepEvent[];
+  /** States to go back to; whatever is left when the step ends is disposed. */
+  readonly checkpoints: Map<TermRow, Checkpoint>;
+}
+
+function firstOf(
+  scores: ReadonlyMap<string, readonly TermScores[]>,
+): ReadonlyMap<string, TermScores> {
+  return new Map([...scores].map(([id, list]) => [id, list[0] as TermScores]));
+}
+
 export class Run implements Disposable {
   readonly stats: StatsCollector;
   readonly #options: GenerateOptions;
@@ -36,6 +50,8 @@ export class Run implements Disposable {
   readonly #feed: FeedOptions;
   readonly #active = new Set<Sequence>();
   readonly #limits = new WeakMap<Sequence, number>();
+  /** Answers whose drafts wait for the other terms. */
+  readonly #verifying = new Map<Sequence, DraftMode>();
   readonly #waiting: { readonly prompt: number; readonly sample: number; readonly row: number }[];
 
   constructor(request: Request) {
@@ -81,38 +97,50 @@ export class Run implements Disposable {
     return this.#active.size === 0 && this.#waiting.length === 0;
   }
 
-  /** One step of every active answer. */
+  /**
+   * One step of every active answer, at most one pass a model: first terms of some answers, all terms of others, and
+   * the verification of drafts of a third kind ride together.
+   */
   async step(): Promise<readonly StepEvent[]> {
     throwIfAborted(this.#options.signal);
     await this.#admit();
     const events: StepEvent[] = [];
-    const masks = new Map<Sequence, Int32Array | undefined>();
-    const together: { sequence: Sequence; mode: Extract<StepMode, { kind: 'together' }> }[] = [];
-    const drafting: { sequence: Sequence; mode: DraftMode }[] = [];
+    const jobs: Job[] = [];
     for (const sequence of [...this.#active]) {
+      const open = this.#verifying.get(sequence);
+      if (open !== undefined) {
+        jobs.push(this.#verification(sequence, open));
+        continue;
+      }
       const mask = await sequence.grammar?.allowed();
-      masks.set(sequence, mask);
       const forced = this.#forced(sequence, mask);
       if (forced !== undefined) {
         events.push(...this.#accept(sequence, { token: forced }, this.#ranNothing(sequence)));
         continue;
       }
       const mode = this.#policy.mode(sequence);
-      if (mode.kind === 'together') together.push({ sequence, mode });
-      else drafting.push({ sequence, mode });
+      jobs.push(
+        mode.kind === 'together'
+          ? this.#together(sequence, mode, mask)
+          : this.#first(sequence, mode, mask),
+      );
     }
-    const scores = await this.#feedFirst(together, drafting);
-    for (const { sequence, mode } of together) {
-      events.push(...this.#chooseTogether(sequence, mode, scores, masks.get(sequence)));
+    try {
+      const requests = jobs.flatMap((job) => job.requests);
+      const results = requests.length === 0 ? [] : await feed(requests, this.#feed);
+      let at = 0;
+      for (const job of jobs) {
+        const scores = new Map(
+          job.requests.map(
+            ({ termId }, i) => [termId, results[at + i] as readonly TermScores[]] as const,
+          ),
+        );
+        at += job.requests.length;
+        events.push(...job.finish(scores));
+      }
+    } finally {
+      for (const job of jobs) for (const { cache } of job.checkpoints.values()) cache.dispose();
     }
-    const verify: typeof drafting = [];
-    for (const { sequence, mode } of drafting) {
-      const first = scores.get(sequence)?.get(mode.first) as TermScores;
-      const result = this.#draft(sequence, mode, first, masks.get(sequence));
-      events.push(...result.events);
-      if (result.verify) verify.push({ sequence, mode });
-    }
-    events.push(...(await this.#verify(verify)));
     return events;
   }
 
@@ -126,6 +154,7 @@ export class Run implements Disposable {
   [Symbol.dispose](): void {
     for (const sequence of this.#active) sequence[Symbol.dispose]();
     this.#active.clear();
+    this.#verifying.clear();
     this.#waiting.length = 0;
   }
 
@@ -161,126 +190,106 @@ export class Run implements Disposable {
     return mask === undefined ? undefined : onlyBit(mask);
   }
 
-  async #feedFirst(
-    together: readonly {
-      readonly sequence: Sequence;
-      readonly mode: { readonly terms: readonly string[] };
-    }[],
-    drafting: readonly { readonly sequence: Sequence; readonly mode: DraftMode }[],
-  ): Promise<Map<Sequence, Map<string, TermScores>>> {
-    const requests: FeedRequest[] = together.flatMap(({ sequence, mode }) =>
-      mode.terms.map((termId) => ({ sequence, termId, drafts: 0, want: 1 })),
-    );
-    for (const { sequence, mode } of drafting) {
-      const last = sequence.drafts.at(-1);
-      // Feeding an open draft: this is the state to come back to when it is rejected.
-      if (last !== undefined) last.before = (sequence.rows.get(mode.first) as TermRow).checkpoint();
-      requests.push({ sequence, termId: mode.first, drafts: sequence.drafts.length, want: 1 });
-    }
-    const results = requests.length === 0 ? [] : await feed(requests, this.#feed);
-    const scores = new Map<Sequence, Map<string, TermScores>>();
-    requests.forEach(({ sequence, termId }, i) => {
-      const terms = scores.get(sequence) ?? new Map<string, TermScores>();
-      scores.set(sequence, terms);
-      terms.set(termId, results[i]?.[0] as TermScores);
-    });
-    return scores;
-  }
-
-  #chooseTogether(
+  /** All terms at once. */
+  #together(
     sequence: Sequence,
     mode: Extract<StepMode, { kind: 'together' }>,
-    scores: ReadonlyMap<Sequence, ReadonlyMap<string, TermScores>>,
     mask: Int32Array | undefined,
-  ): readonly StepEvent[] {
-    const terms = scores.get(sequence) as ReadonlyMap<string, TermScores>;
-    const step = sequence.nextStep;
-    if (mode.watch !== undefined) {
-      const first = { id: mode.watch, scores: terms.get(mode.watch) as TermScores };
-      const { decided } = this.#chooser.early(sequence, step, first, mask, {
-        decision: true,
-        draft: false,
+  ): Job {
+    const finish: Job['finish'] = (scores) => {
+      const terms = firstOf(scores);
+      const step = sequence.nextStep;
+      if (mode.watch !== undefined) {
+        const first = { id: mode.watch, scores: terms.get(mode.watch) as TermScores };
+        const wants = { decision: true, draft: false };
+        this.#policy.observe(this.#chooser.early(sequence, step, first, mask, wants).decided);
+      }
+      return this.#accept(sequence, this.#chooser.full(sequence, step, terms, mask), {
+        terms: mode.terms,
+        how: () => 'now',
+        logprob: (id, token) => terms.get(id)?.logProb(token),
       });
-      this.#policy.observe(sequence, decided);
-    }
-    const choice = this.#chooser.full(sequence, step, terms, mask);
-    return this.#accept(sequence, choice, {
-      terms: mode.terms,
-      how: () => 'now',
-      logprob: (id, token) => terms.get(id)?.logProb(token),
-    });
+    };
+    const requests = mode.terms.map((termId) => ({ sequence, termId, drafts: 0, want: 1 }));
+    return { requests, finish, checkpoints: new Map() };
   }
 
-  /** Chooses from the first term; emits when decided and nothing is open before it. */
+  /** The first term alone: decides the token, or drafts it. */
+  #first(sequence: Sequence, mode: DraftMode, mask: Int32Array | undefined): Job {
+    const last = sequence.drafts.at(-1);
+    // Feeding an open draft: this is the state to come back to when it is rejected.
+    if (last !== undefined) last.before = (sequence.rows.get(mode.first) as TermRow).checkpoint();
+    const request = { sequence, termId: mode.first, drafts: sequence.drafts.length, want: 1 };
+    return {
+      requests: [request],
+      finish: (scores) =>
+        this.#draft(sequence, mode, firstOf(scores).get(mode.first) as TermScores, mask),
+      checkpoints: new Map(),
+    };
+  }
+
+  /** Emits the token when it is decided and nothing is open before it; else keeps it as a draft. */
   #draft(
     sequence: Sequence,
     mode: DraftMode,
     scores: TermScores,
     mask: Int32Array | undefined,
-  ): { readonly events: readonly StepEvent[]; readonly verify: boolean } {
+  ): readonly StepEvent[] {
     const step = sequence.nextStep;
     const first = { id: mode.first, scores };
     const wants = { decision: mode.decides, draft: true };
     const { token, decided } = this.#chooser.early(sequence, step, first, mask, wants);
-    this.#policy.observe(sequence, decided);
+    this.#policy.observe(decided);
     if (decided && sequence.drafts.length === 0) {
-      const ran: Ran = {
-        terms: [mode.first, ...mode.others],
-        how: (id) => (id === mode.first ? 'now' : 'skipped'),
-        logprob: (id, chosen) => (id === mode.first ? scores.logProb(chosen) : undefined),
-      };
-      return { events: this.#accept(sequence, { token }, ran), verify: false };
+      return this.#accept(
+        sequence,
+        { token },
+        {
+          terms: [mode.first, ...mode.others],
+          how: (id) => (id === mode.first ? 'now' : 'skipped'),
+          logprob: (id, chosen) => (id === mode.first ? scores.logProb(chosen) : undefined),
+        },
+      );
     }
     sequence.grammar?.accept(token);
     sequence.drafts.push({ token, decided, scores, mask });
     const open = sequence.drafts.filter((draft) => !draft.decided).length;
     const { speculate } = this.#policy;
     const { formula } = this.#options.plan;
-    const verify =
+    const full =
       open >= speculate ||
       sequence.drafts.length >= DRAFT_FACTOR * speculate ||
       this.#request.stopTokens.has(token) ||
       sequence.grammar?.finished === true ||
       sequence.nextStep >= (this.#limits.get(sequence) as number) ||
       formula.phaseAt(sequence.nextStep) !== formula.phaseAt(step);
-    return { events: [], verify };
+    if (full) this.#verifying.set(sequence, mode);
+    return [];
   }
 
-  /** Runs the other terms over all drafts at once; keeps drafts while the full choice agrees. */
-  async #verify(
-    list: readonly { readonly sequence: Sequence; readonly mode: DraftMode }[],
-  ): Promise<readonly StepEvent[]> {
-    const requests = list.flatMap(({ sequence, mode }) => {
-      const count = sequence.drafts.length;
-      return mode.others.map(
-        (termId): FeedRequest => ({ sequence, termId, drafts: count - 1, want: count }),
-      );
-    });
-    if (requests.length === 0) return [];
+  /** The other terms over all drafts at once. */
+  #verification(sequence: Sequence, mode: DraftMode): Job {
+    this.#verifying.delete(sequence);
+    const count = sequence.drafts.length;
     const checkpoints = new Map<TermRow, Checkpoint>();
-    try {
-      for (const { sequence, termId } of requests) {
-        const row = sequence.rows.get(termId) as TermRow;
-        if (sequence.drafts.length > 1) checkpoints.set(row, row.checkpoint());
-      }
-      const results = await feed(requests, this.#feed);
-      return list.flatMap(({ sequence, mode }) => {
-        const others = new Map(
-          requests.flatMap((r, i) =>
-            r.sequence === sequence ? [[r.termId, results[i]] as const] : [],
-          ),
-        );
-        return this.#keepDrafts(sequence, mode, others, checkpoints);
-      });
-    } finally {
-      for (const checkpoint of checkpoints.values()) checkpoint.cache.dispose();
-    }
+    const requests = mode.others.map((termId): FeedRequest => {
+      const row = sequence.rows.get(termId) as TermRow;
+      // A single draft is not fed before it is accepted: nothing to take back.
+      if (count > 1) checkpoints.set(row, row.checkpoint());
+      return { sequence, termId, drafts: count - 1, want: count };
+    });
+    return {
+      requests,
+      finish: (scores) => this.#keepDrafts(sequence, mode, scores, checkpoints),
+      checkpoints,
+    };
   }
 
+  /** Keeps drafts while the full choice agrees. */
   #keepDrafts(
     sequence: Sequence,
     mode: DraftMode,
-    others: ReadonlyMap<string, readonly TermScores[] | undefined>,
+    others: ReadonlyMap<string, readonly TermScores[]>,
     checkpoints: Map<TermRow, Checkpoint>,
   ): readonly StepEvent[] {
     const events: StepEvent[] = [];
@@ -288,7 +297,7 @@ export class Run implements Disposable {
     const start = sequence.generated.length;
     for (const [i, draft] of drafts.entries()) {
       const terms = new Map<string, TermScores>([[mode.first, draft.scores]]);
-      for (const [id, list] of others) terms.set(id, list?.[i] as TermScores);
+      for (const [id, list] of others) terms.set(id, list[i] as TermScores);
       const choice = this.#chooser.full(sequence, start + i, terms, draft.mask);
       const kept = choice.token === draft.token;
       for (const id of mode.others) this.stats.add(id, kept ? 'accepted' : 'rejected', 1);
@@ -336,6 +345,7 @@ export class Run implements Disposable {
     const { events, over } = this.#emitter.token(sequence, choice, ran);
     if (over) {
       this.#active.delete(sequence);
+      this.#verifying.delete(sequence);
       sequence[Symbol.dispose]();
     }
     return events;

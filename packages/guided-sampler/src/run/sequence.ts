@@ -39,8 +39,6 @@ export class Sequence implements Disposable {
   readonly grammar: GrammarState | undefined;
   readonly generated: number[] = [];
   readonly drafts: Draft[] = [];
-  /** Share of recent tokens that the first term decided alone; starts unknown. */
-  skipRate = 0;
   readonly #promptTokens: readonly number[];
   readonly #row: number;
   readonly #seed: number;

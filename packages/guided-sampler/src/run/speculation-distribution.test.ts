@@ -10,7 +10,7 @@ import { generate } from './generate.ts';
 import { type TestModel, testModel } from './models.fixture.ts';
 
 const V = 8;
-const DRAWS = 12_000;
+const DRAWS = 8_000;
 /** 99.9th percentile of chi-square with V * V - 1 = 63 degrees of freedom. */
 const LIMIT = 103.4;
 const prompt = [1, 5, 2];
