@@ -9,7 +9,7 @@ import {
   scriptedEndpoint,
 } from './mock/scripted-endpoint.ts';
 
-const policy = { retries: 3, baseDelayMs: 1, maxDelayMs: 2000, attemptTimeoutMs: 1500 };
+const policy = { retries: 3, baseDelayMs: 1, maxDelayMs: 2000, attemptTimeoutMs: 20_000 };
 let endpoint: ScriptedEndpoint | undefined;
 
 afterEach(async () => {
@@ -27,13 +27,14 @@ async function ask(
   script: (body: EndpointRequest, attempt: number) => EndpointReply,
   contents: readonly string[] = ['hello'],
   options: Partial<Parameters<typeof endpointGenerate>[0]> = {},
+  attemptTimeoutMs = policy.attemptTimeoutMs,
 ) {
   endpoint = await scriptedEndpoint(script);
   const generate = endpointGenerate({ baseUrl: endpoint.baseUrl, model: 'm', ...options });
   const outcomes = await generateRows({
     generate,
     requests: contents.map(request),
-    policy,
+    policy: { ...policy, attemptTimeoutMs },
     signal: undefined,
     queue: callQueue(generate),
   });
@@ -78,7 +79,13 @@ describe('endpointGenerate', () => {
     ['a dropped connection', 'drop'],
     ['silence', 'hang'],
   ])('tries again after %s', async (_, fault) => {
-    const { outcomes } = await ask((__, attempt) => (attempt < 3 ? fault : { say: 'ok' }));
+    const { outcomes } = await ask(
+      (__, attempt) => (attempt < 3 ? fault : { say: 'ok' }),
+      ['hello'],
+      {},
+      // Long enough for a loaded machine to answer, short enough to wait for twice.
+      fault === 'hang' ? 1500 : policy.attemptTimeoutMs,
+    );
     expect(outcomes[0]).toMatchObject({ ok: true, attempts: 3 });
   });
 
