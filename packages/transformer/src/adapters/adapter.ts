@@ -9,6 +9,8 @@ export interface Delta {
   /** [r, out] */
   readonly B: Tensor2D;
   readonly scale: number;
+  /** Training only: what A reads in place of X [tokens, in], for dropout. */
+  readonly input?: (x: Tensor2D) => Tensor2D;
 }
 
 /** A named set of deltas. Which weights take one: every matrix `W_*` of the model but `pos_embed.W_pos`. */

@@ -7,6 +7,8 @@ export interface TokenDelta {
   readonly B: tf.Tensor2D;
   /** A number when every token has the adapter; else [N, 1] with 0 for tokens without it. */
   readonly scale: number | tf.Tensor2D;
+  /** What A reads in place of `x`, for dropout in training. */
+  readonly input?: (x: tf.Tensor2D) => tf.Tensor2D;
 }
 
 /** `x` [N, in], `w` [in, out] (or [out, in] with `transposed`), `bias` [out]; returns [N, out]. */
@@ -24,7 +26,7 @@ export function linear(options: {
   else if (transposed) y = tf.add(tf.matMul(x, w, false, true), bias);
   else y = tf.fused.matMul({ a: x, b: w, bias }) as tf.Tensor2D;
   for (const delta of deltas) {
-    const inner = tf.mul(tf.matMul(x, delta.A), delta.scale) as tf.Tensor2D;
+    const inner = tf.mul(tf.matMul(delta.input?.(x) ?? x, delta.A), delta.scale) as tf.Tensor2D;
     y = tf.add(y, tf.matMul(inner, delta.B));
   }
   return y;

@@ -1,0 +1,326 @@
+// The steps of a training run, and the tensors that live across them.
+import { SafeInferError, TensorScope, throwIfAborted } from '@safeinfer/backend';
+import { discardTape } from '@safeinfer/transformer';
+import * as tf from '@tensorflow/tfjs-core';
+import type { BatchPlan } from '../data/batch-plan.ts';
+import { dataDigest } from '../data/data-digest.ts';
+import { nameOf, type TrainingExample } from '../data/example.ts';
+import { type AdamState, type AdamW, adamWUpdate, clipFactor } from '../optimiser/adamw.ts';
+import { type Schedule, scheduleFactor } from '../optimiser/schedule.ts';
+import { flatten, type Slab, slabsOf, unflatten } from '../optimiser/slabs.ts';
+import { mixSeeds } from '../random/shuffle.ts';
+import { checkpointPath, type RunState, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { boundLoss } from './evaluate-loss.ts';
+import { type Fingerprint, weightsDigest } from './fingerprint.ts';
+import type { Trainable } from './method.ts';
+import { batchLoss, type MicroBatch, microBatch } from './micro-batch.ts';
+import { nextTurn } from './next-turn.ts';
+import type { TrainOptions, TrainRecord } from './train-options.ts';
+
+export interface LoopSetup
+  extends Omit<TrainOptions, 'optimiser' | 'schedule' | 'batch' | 'steps'> {
+  readonly optimiser: AdamW;
+  readonly schedule: Schedule;
+  readonly plan: BatchPlan;
+  readonly steps: number;
+  readonly trainable: Trainable;
+}
+
+/** Owns the parameters and their moments until disposed; checked options only. */
+export class TrainingLoop implements Disposable {
+  readonly #setup: LoopSetup;
+  readonly #slabs: readonly Slab[];
+  readonly #run: RunState = { step: 0, tokens: 0, loss: [], gradientNorm: [], evaluations: [] };
+  #states: AdamState[] = [];
+  #savedAt = -1;
+  #fingerprint: Fingerprint = {};
+  // Of this process, for rates.
+  #milliseconds = 0;
+  #steps = 0;
+  #tokens = 0;
+
+  constructor(setup: LoopSetup) {
+    this.#setup = setup;
+    this.#slabs = slabsOf(setup.trainable.parameters);
+  }
+
+  /** Runs to the last step, from a checkpoint when there is one. */
+  async run(): Promise<TrainRecord> {
+    const { steps, onProgress, signal } = this.#setup;
+    const resumedAt = await this.#resume();
+    if (resumedAt === null) this.#start();
+    else onProgress?.({ kind: 'resumed', step: resumedAt, steps });
+    try {
+      for (;;) {
+        throwIfAborted(signal);
+        await this.#evaluateWhenDue();
+        await this.#saveWhenDue();
+        if (this.#run.step >= steps) break;
+        await this.#step();
+        await nextTurn();
+      }
+    } catch (error) {
+      const aborted = SafeInferError.isInstance(error) && error.code === 'ABORTED';
+      if (aborted && this.#run.step > 0) await this.#save();
+      throw error;
+    }
+    const { step, ...record } = this.#run;
+    return { steps: step, ...record, resumedAt };
+  }
+
+  /** The parameters, one tensor each; the caller's. */
+  takeValues(): tf.Tensor[] {
+    const vectors = this.#states.map(({ value }) => value);
+    return unflatten(this.#slabs, vectors, this.#setup.trainable.parameters);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { value, first, second } of this.#states) tf.dispose([value, first, second]);
+    this.#states = [];
+  }
+
+  #start(): void {
+    const { trainable } = this.#setup;
+    this.#states = tf.tidy(() =>
+      flatten(this.#slabs, trainable.start()).map((value) => ({
+        value: tf.keep(value),
+        first: tf.keep(tf.zerosLike(value)),
+        second: tf.keep(tf.zerosLike(value)),
+      })),
+    );
+  }
+
+  async #resume(): Promise<number | null> {
+    const { checkpoint } = this.#setup;
+    if (checkpoint === undefined) return null;
+    this.#fingerprint = await this.#describe();
+    if (checkpoint.resume === false) return null;
+    const { directory } = checkpoint;
+    const saved = await readCheckpoint({
+      directory,
+      slabs: this.#slabs,
+      fingerprint: this.#fingerprint,
+    });
+    if (saved === undefined) return null;
+    this.#states = saved.states;
+    Object.assign(this.#run, saved.run);
+    this.#savedAt = saved.run.step;
+    return saved.run.step;
+  }
+
+  async #describe(): Promise<Fingerprint> {
+    const { model, data, trainable, optimiser, schedule, plan, steps, seed } = this.#setup;
+    return {
+      model: JSON.stringify(model.config),
+      weights: await weightsDigest(model),
+      data: dataDigest(data),
+      method: trainable.description,
+      optimiser: JSON.stringify(optimiser),
+      schedule: JSON.stringify(schedule),
+      batch: plan.name,
+      normalise: this.#setup.normalise ?? 'tokens',
+      steps: String(steps),
+      seed: String(seed),
+    };
+  }
+
+  // --- one step ---
+
+  async #step(): Promise<void> {
+    const { data, plan, steps, optimiser, schedule, onProgress } = this.#setup;
+    const began = performance.now();
+    const { step } = this.#run;
+    const indices = plan.step(step);
+    const batches = indices.map((part) =>
+      microBatch(part.map((index) => data[index] as TrainingExample)),
+    );
+    const { loss, norm, gradients } = await this.#gradientOf(batches);
+    try {
+      if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+        throw this.#nonFinite(Number.isFinite(loss) ? 'gradient norm' : 'loss', indices.flat());
+      }
+      const learningRate = optimiser.learningRate * scheduleFactor(schedule, step, steps);
+      this.#update(gradients, { learningRate, norm });
+      const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
+      this.#run.step++;
+      this.#run.tokens += tokens;
+      this.#run.loss.push(loss);
+      this.#run.gradientNorm.push(norm);
+      this.#tokens += tokens;
+      this.#milliseconds += performance.now() - began;
+      this.#steps++;
+      onProgress?.({
+        kind: 'step',
+        step: step + 1,
+        steps,
+        loss,
+        learningRate,
+        gradientNorm: norm,
+        tokens: this.#run.tokens,
+        tokensPerSecond: (1000 * this.#tokens) / this.#milliseconds,
+        secondsLeft: ((steps - step - 1) * this.#milliseconds) / this.#steps / 1000,
+      });
+    } finally {
+      tf.dispose(gradients);
+    }
+  }
+
+  /** Loss of the step and its gradient, accumulated over the micro-batches. */
+  async #gradientOf(
+    batches: readonly MicroBatch[],
+  ): Promise<{ readonly loss: number; readonly norm: number; readonly gradients: tf.Tensor1D[] }> {
+    const { trainable, normalise, signal, seed } = this.#setup;
+    using scope = new TensorScope();
+    const vectors = this.#states.map(({ value }) => value);
+    const values = scope.own(unflatten(this.#slabs, vectors, trainable.parameters));
+    const weight = batches.reduce((sum, batch) => sum + batch.weight, 0);
+    let total: PassResult | undefined;
+    for (const [i, batch] of batches.entries()) {
+      throwIfAborted(signal);
+      const factor = 1 / (normalise === 'batches' ? batch.weight * batches.length : weight);
+      const dropoutSeed = mixSeeds(seed, 2, this.#run.step, i);
+      const pass = scope.own(this.#pass({ batch, values, factor, dropoutSeed }));
+      if (total === undefined) {
+        total = pass;
+        continue;
+      }
+      const sum = scope.own(addPasses(total, pass));
+      tf.dispose([total.loss, ...total.gradients, pass.loss, ...pass.gradients]);
+      total = sum;
+    }
+    const { loss, gradients } = total as PassResult;
+    const numbers = scope.own(
+      tf.tidy(() => tf.stack([loss, tf.addN(gradients.map((g) => tf.sum(tf.mul(g, g))))])),
+    );
+    const [lossValue, squared] = (await numbers.data()) as Float32Array;
+    return {
+      loss: lossValue as number,
+      norm: Math.sqrt(squared as number),
+      gradients: scope.release([...gradients]),
+    };
+  }
+
+  #pass(options: {
+    readonly batch: MicroBatch;
+    readonly values: readonly tf.Tensor[];
+    readonly factor: number;
+    readonly dropoutSeed: number;
+  }): PassResult {
+    const { batch, values, factor, dropoutSeed } = options;
+    const { model, trainable } = this.#setup;
+    try {
+      return tf.tidy(() => {
+        const binding = trainable.bind(values, dropoutSeed);
+        const { value, grads } = tf
+          .engine()
+          .gradients(
+            () => batchLoss({ model, batch, binding, factor }),
+            [...values],
+            undefined,
+            true,
+          );
+        return { loss: value, gradients: flatten(this.#slabs, grads) };
+      });
+    } catch (error) {
+      discardTape();
+      throw error;
+    }
+  }
+
+  #update(
+    gradients: readonly tf.Tensor1D[],
+    { learningRate, norm }: { readonly learningRate: number; readonly norm: number },
+  ): void {
+    const { betas, eps, weightDecay, clipNorm } = this.#setup.optimiser;
+    this.#states = this.#states.map((state, i) => {
+      const next = adamWUpdate({
+        state,
+        gradient: gradients[i] as tf.Tensor1D,
+        gradientScale: clipFactor(norm, clipNorm),
+        step: this.#run.step + 1,
+        learningRate,
+        weightDecay: this.#slabs[i]?.decayed ? weightDecay : 0,
+        betas,
+        eps,
+      });
+      tf.dispose([state.value, state.first, state.second]);
+      return next;
+    });
+  }
+
+  #nonFinite(what: string, indices: readonly number[]): SafeInferError {
+    const { data, checkpoint } = this.#setup;
+    const names = indices.map((index) => nameOf(data[index] as TrainingExample, index));
+    const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? ', ...' : '');
+    const kept =
+      checkpoint === undefined || this.#savedAt < 0
+        ? 'there is no checkpoint to go on from'
+        : `the checkpoint of step ${this.#savedAt} is kept in ${checkpointPath(checkpoint.directory)}`;
+    return new SafeInferError(
+      `the ${what} of step ${this.#run.step + 1} is not finite; its batch holds ${shown}`,
+      {
+        code: 'NON_FINITE',
+        hint: `lower the learning rate, lengthen warm-up, or look at these examples; ${kept}`,
+      },
+    );
+  }
+
+  // --- between steps ---
+
+  async #evaluateWhenDue(): Promise<void> {
+    const { model, evaluate, steps, trainable, signal, onProgress } = this.#setup;
+    const { step, evaluations } = this.#run;
+    if (evaluate === undefined || !isDue(step, steps, evaluate.everySteps)) return;
+    if (evaluations.at(-1)?.step === step) return;
+    using scope = new TensorScope();
+    const vectors = this.#states.map(({ value }) => value);
+    const values = scope.own(unflatten(this.#slabs, vectors, trainable.parameters));
+    const binding = trainable.bind(values, null);
+    const { data } = evaluate;
+    const loss = await boundLoss({
+      model,
+      data,
+      binding,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    evaluations.push({ step, loss });
+    onProgress?.({ kind: 'evaluation', step, loss });
+  }
+
+  async #saveWhenDue(): Promise<void> {
+    const { checkpoint, steps } = this.#setup;
+    if (checkpoint === undefined) return;
+    if (isDue(this.#run.step, steps, checkpoint.everySteps)) await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const { checkpoint, onProgress } = this.#setup;
+    const { step } = this.#run;
+    if (checkpoint === undefined || this.#savedAt === step) return;
+    const { directory } = checkpoint;
+    await writeCheckpoint({
+      directory,
+      states: this.#states,
+      run: this.#run,
+      fingerprint: this.#fingerprint,
+    });
+    this.#savedAt = step;
+    onProgress?.({ kind: 'checkpoint', step, path: checkpointPath(directory) });
+  }
+}
+
+interface PassResult {
+  readonly loss: tf.Scalar;
+  readonly gradients: tf.Tensor1D[];
+}
+
+function addPasses(a: PassResult, b: PassResult): PassResult {
+  return tf.tidy(() => ({
+    loss: tf.add<tf.Scalar>(a.loss, b.loss),
+    gradients: a.gradients.map((g, i) => tf.add<tf.Tensor1D>(g, b.gradients[i] as tf.Tensor1D)),
+  }));
+}
+
+function isDue(step: number, steps: number, every: number): boolean {
+  return step > 0 && (step % every === 0 || step === steps);
+}
