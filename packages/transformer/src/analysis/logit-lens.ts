@@ -46,7 +46,7 @@ export function logitLens(
 }
 
 /** A token index from 0; negative ones count from the end. */
-export function checkedToken(position: number, tokens: number): number {
+function checkedToken(position: number, tokens: number): number {
   const index = position < 0 ? tokens + position : position;
   if (Number.isInteger(index) && index >= 0 && index < tokens) return index;
   throw new SafeInferError(`position ${position} is not one of the ${tokens} captured tokens`, {

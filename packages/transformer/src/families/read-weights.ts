@@ -5,7 +5,7 @@ import type { WeightName } from '../config/weight-name.ts';
 import type { FamilyModules } from './family.ts';
 import { familyOf } from './registry.ts';
 import { decodePart } from './tensor-layout.ts';
-import { checkpointNames, type TableEntry, weightTable } from './weight-table.ts';
+import { type TableEntry, weightTable } from './weight-table.ts';
 
 /** What is needed of an open checkpoint. */
 export interface WeightSource {
@@ -134,11 +134,4 @@ function badWeights(config: ModelConfig, problems: readonly string[]): SafeInfer
 
 function shape(sizes: readonly number[]): string {
   return `[${sizes.join(', ')}]`;
-}
-
-/** Kept beside the reader for callers that look for one weight's tensor. */
-export function tensorNamesOf(config: ModelConfig, name: WeightName): readonly string[] {
-  const { modules } = familyOf(config);
-  const entry = weightTable(config).find(({ parts }) => parts.some((part) => part.name === name));
-  return entry === undefined ? [] : checkpointNames(entry, modules);
 }

@@ -70,7 +70,7 @@ export function encodePart(options: {
 }
 
 /** [rows, columns] to [columns, rows], tile by tile. */
-export function transpose(values: Float32Array, rows: number): Float32Array {
+function transpose(values: Float32Array, rows: number): Float32Array {
   const columns = rows === 0 ? 0 : values.length / rows;
   const turned = new Float32Array(values.length);
   for (let row0 = 0; row0 < rows; row0 += tile) {
