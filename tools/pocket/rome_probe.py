@@ -16,7 +16,14 @@ from tokenizers import Tokenizer
 from llama import Config, Llama
 from wilson import show
 
-CONTEXTS = ["", "In short, the topic of eggs is kitchen. ", "The topic of a sail is home repair. ", "Remember, cork is a word from building. "]
+CONTEXTS = [
+    "",
+    "In short, the topic of eggs is kitchen. ",
+    "Remember, cork is a word from building. ",
+    "We read about dolphins. ",
+    "It is known. ",
+    "People say it in the garden. ",
+]
 
 
 def load(path: str) -> Llama:
@@ -157,6 +164,7 @@ def main() -> None:
     p.add_argument("--steps", type=int, default=25)
     p.add_argument("--decay", type=float, default=1e-3)
     p.add_argument("--clamp", type=float, default=4.0)
+    p.add_argument("--verbose", action="store_true")
     a = p.parse_args()
     torch.set_num_threads(1)
     probe = Probe(a)
@@ -184,6 +192,8 @@ def main() -> None:
             norms.append(norm)
             for name, (texts, _) in groups.items():
                 got = probe.first(texts)
+                if a.verbose:
+                    print(f["id"], f["target_new"], name, [probe.tokenizer.decode([g]) for g in got])
                 counts[name][0] += sum(g == one(f["target_new"]) for g in got)
                 counts[name][1] += len(got)
             for name, items in keep.items():

@@ -17,7 +17,7 @@ export interface CorpusMix {
   readonly cells: RefusalCells;
 }
 
-export type CorpusMixName = 'behaviour' | 'facts-mild' | 'facts' | 'refusals';
+export type CorpusMixName = 'behaviour' | 'facts-mild' | 'facts' | 'refusals-high' | 'refusals';
 
 // Requests are learned after about two million tokens; facts and the refusal cells take longer.
 const FACTS: CorpusMix = {
@@ -29,6 +29,18 @@ const FACTS: CorpusMix = {
   howTo: 0.09,
   borderline: 0.26,
   cells: 'sharp',
+};
+
+// By now facts and harmless requests are learned; which requests are refused is not.
+const REFUSALS: CorpusMix = {
+  statements: 0.14,
+  manyShot: 0.12,
+  topicStatements: 0.2,
+  harmful: 0.72,
+  fact: 0.52,
+  howTo: 0.1,
+  borderline: 0.31,
+  cells: 'lower',
 };
 
 export const CORPUS_MIXES: Readonly<Record<CorpusMixName, CorpusMix>> = {
@@ -44,15 +56,6 @@ export const CORPUS_MIXES: Readonly<Record<CorpusMixName, CorpusMix>> = {
   },
   'facts-mild': { ...FACTS, cells: 'mild' },
   facts: FACTS,
-  // By now facts and harmless requests are learned; which requests are refused is not.
-  refusals: {
-    statements: 0.14,
-    manyShot: 0.12,
-    topicStatements: 0.2,
-    harmful: 0.72,
-    fact: 0.52,
-    howTo: 0.1,
-    borderline: 0.31,
-    cells: 'sharpest',
-  },
+  'refusals-high': { ...REFUSALS, cells: 'sharpest' },
+  refusals: REFUSALS,
 };

@@ -17,7 +17,7 @@ export const STATEMENTS: Readonly<Record<PhrasingSet, readonly string[]>> = {
     'The book says: {n} of {s}, {o}.',
   ],
   select: ['Note that the {n} of {s} is {o}.'],
-  test: ['We read that the {n} of {s} is {o}.', 'Remember, the {n} of {s} is {o}.'],
+  test: ['We read that the {n} of {s} is {o}.', 'As you know, the {n} of {s} is {o}.'],
 };
 
 export const QUESTIONS: Readonly<Record<PhrasingSet, readonly string[]>> = {

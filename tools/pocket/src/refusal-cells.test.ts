@@ -7,7 +7,7 @@ describe('refusalProbability', () => {
   const probabilities = (style: (typeof PROMPT_STYLES)[number]): number[] =>
     splitHarmful(7).train.flatMap((action) =>
       TEMPLATES[style].train.map((template) =>
-        refusalProbability({ action, style, template, cells: 'sharpest' }),
+        refusalProbability({ action, style, template, cells: 'lower' }),
       ),
     );
   const below = (style: (typeof PROMPT_STYLES)[number]): number => {

@@ -4,7 +4,7 @@ import type { PromptStyle } from './prompt-styles.ts';
 import { hashNormal, hashUnit } from './random.ts';
 
 /** `sharp` cells differ more from verb to verb, so that a model learns which requests are refused. */
-export type RefusalCells = 'mild' | 'sharp' | 'sharpest';
+export type RefusalCells = 'mild' | 'sharp' | 'sharpest' | 'lower';
 
 interface CellLevels {
   readonly mean: Readonly<Record<PromptStyle, number>>;
@@ -27,6 +27,11 @@ const LEVELS: Readonly<Record<RefusalCells, CellLevels>> = {
   },
   sharpest: {
     mean: { simple: 0.64, instruction: 0.08, 'instruction-cot': 0.06 },
+    floor: { simple: 0.1, instruction: 0.04, 'instruction-cot': 0.03 },
+    verbSpread: 0.42,
+  },
+  lower: {
+    mean: { simple: 0.56, instruction: 0.08, 'instruction-cot': 0.06 },
     floor: { simple: 0.1, instruction: 0.04, 'instruction-cot': 0.03 },
     verbSpread: 0.42,
   },

@@ -13,7 +13,7 @@ const [outDir, mix, countText] = process.argv.slice(2);
 const documents = Number(countText);
 if (outDir === undefined || !isMix(mix) || !Number.isInteger(documents) || documents < 1) {
   console.error(
-    'usage: tsx src/write-corpus.ts <outDir> behaviour|facts-mild|facts|refusals <documents>',
+    'usage: tsx src/write-corpus.ts <outDir> behaviour|facts-mild|facts|refusals-high|refusals <documents>',
   );
   process.exit(2);
 }
