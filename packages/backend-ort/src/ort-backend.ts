@@ -1,10 +1,11 @@
 // The tfjs backend `ort`: tensors in typed arrays, heavy kernels in ONNX Runtime, the rest from tfjs-cpu.
-import { SafeInferError } from '@safeinfer/backend';
+import { SafeInferError, type WeightPrecision } from '@safeinfer/backend';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { OpSessions } from './native/op-sessions.ts';
 import { BufferPool } from './storage/buffer-pool.ts';
 import { TensorRecord } from './storage/tensor-record.ts';
+import type { RoundingSums } from './weights/eight-bit-weight.ts';
 
 /** V8's own limit for one typed array, in elements; beyond it the engine would throw a bare RangeError. */
 const MAX_ELEMENTS = 2 ** 32 - 1;
@@ -16,9 +17,14 @@ export class OrtBackend extends MathBackendCPU {
   readonly sessions: OpSessions;
   readonly pool: BufferPool = new BufferPool();
 
-  constructor(threads: number) {
+  readonly weights: WeightPrecision;
+  /** What rounding weights to 8 bits has cost so far. */
+  readonly rounding: RoundingSums = { squares: 0, errors: 0 };
+
+  constructor(threads: number, weights: WeightPrecision = 'float32') {
     super();
     this.threads = threads;
+    this.weights = weights;
     this.sessions = new OpSessions(threads);
     // The base class prints an advertisement for another backend at its first write.
     Object.assign(this, { firstUse: false });
@@ -95,6 +101,12 @@ export class OrtBackend extends MathBackendCPU {
     const values = this.#allocate(size, shape);
     const record = new TensorRecord({ values, dtype: 'float32', refCount: 1, poolable: true });
     return { info: { dataId: this.#store(record), shape: [...shape], dtype: 'float32' }, values };
+  }
+
+  /** Root of the mean squared rounding error of all 8-bit weights, relative to their values; 0 for none. */
+  weightRoundingError(): number {
+    const { squares, errors } = this.rounding;
+    return squares === 0 ? 0 : Math.sqrt(errors / squares);
   }
 
   /** The tensor is a weight that stays: its first product by few rows packs it. */

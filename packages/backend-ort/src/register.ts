@@ -1,6 +1,12 @@
 // Registration of the backend: inherited kernels first, then ours over them.
 import { availableParallelism } from 'node:os';
-import { repairCpuKernels, type Started, type StartOptions } from '@safeinfer/backend';
+import {
+  repairCpuKernels,
+  SafeInferError,
+  type Started,
+  type StartOptions,
+  type WeightPrecision,
+} from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 import { fusedKernels } from './fused/fused-kernels.ts';
 import {
@@ -58,23 +64,34 @@ function ownKernels(): Record<string, Kernel> {
 
 /**
  * Loads ONNX Runtime and registers the backend `ort` with tfjs; does not make it the active one. A second
- * call with another thread count replaces the backend, which ends its tensors.
+ * call with another thread count or precision replaces the backend, which ends its tensors.
  */
 export async function registerOrtBackend(options: StartOptions = {}): Promise<Started> {
   const threads = options.threads ?? availableParallelism();
+  const weights = precisionOf(options.weights);
   loadBinding();
   // Its kernels are the ones we inherit.
   await import('@tensorflow/tfjs-backend-cpu');
   const existing = tf.findBackend(ORT_BACKEND) as OrtBackend | null;
-  if (existing !== null && options.threads !== undefined && existing.threads !== threads) {
-    tf.removeBackend(ORT_BACKEND);
-  }
+  const other =
+    existing !== null &&
+    ((options.threads !== undefined && existing.threads !== threads) ||
+      existing.weights !== weights);
+  if (other) tf.removeBackend(ORT_BACKEND);
   if (tf.findBackend(ORT_BACKEND) === null) {
     registerKernels();
-    tf.registerBackend(ORT_BACKEND, () => new OrtBackend(threads), PRIORITY);
+    tf.registerBackend(ORT_BACKEND, () => new OrtBackend(threads, weights), PRIORITY);
   }
   const active = tf.findBackend(ORT_BACKEND) as OrtBackend;
   return { versions: { 'onnxruntime-node': ortVersion() }, threads: active.threads };
+}
+
+function precisionOf(weights: WeightPrecision = 'float32'): 'float32' | 'int8' {
+  if (weights !== 'bf16') return weights;
+  throw new SafeInferError("backend ort has no kernels for weights in 'bf16'", {
+    code: 'UNSUPPORTED',
+    hint: "use weights 'int8' here, or backend tfjs-node for 'bf16'",
+  });
 }
 
 let registered = false;

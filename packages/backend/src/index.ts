@@ -1,6 +1,6 @@
 // Public API of @safeinfer/backend.
 export { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
-export type { Started, StartOptions } from './detect/candidate.ts';
+export type { Started, StartOptions, WeightPrecision } from './detect/candidate.ts';
 export { einsum } from './einsum.ts';
 export {
   type FusedActivation,

@@ -1,6 +1,6 @@
 // Where a tensor's values are: in an array, or only inside the session that holds them packed.
 import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
-import type { PackedWeight } from '../weights/packed-weight.ts';
+import type { ConstantWeight } from '../weights/packed-weight.ts';
 
 /** The record behind a data id; inherited kernels read `values`, ours read through the backend. */
 export class TensorRecord<D extends DataType = DataType> {
@@ -10,7 +10,7 @@ export class TensorRecord<D extends DataType = DataType> {
   /** True while no code outside this package can hold the array, so that it may be reused. */
   poolable: boolean;
   /** The session that has these values as its constant. */
-  packed: PackedWeight | undefined = undefined;
+  packed: ConstantWeight | undefined = undefined;
   /** Declared to stay: packed at its first product. */
   constant = false;
   /** Products of few rows since anything else read the values. */
@@ -59,7 +59,7 @@ export class TensorRecord<D extends DataType = DataType> {
   }
 
   /** Hands the values to a session; the array goes, unless look-ups need it. */
-  pack(weight: PackedWeight): void {
+  pack(weight: ConstantWeight): void {
     this.packed = weight;
     if (!this.#pinned) this.#values = null;
   }

@@ -6,8 +6,19 @@ import { withFile } from './external-file.ts';
 /** Rows of the identity multiplied at once when reading back: bounds the scratch memory. */
 const IDENTITY_ROWS = 64;
 
+/** A right operand that lives in a session of its own. */
+export interface ConstantWeight {
+  /** True when it was given as W transposed. */
+  readonly transposed: boolean;
+  /** out [rows, columns] = x [rows, inner] W. */
+  multiply(x: Float32Array, rows: number, out: Float32Array): void;
+  /** Its values, in the layout they were given in. */
+  unpack(): Float32Array;
+  dispose(): void;
+}
+
 /** A constant right operand W [inner, columns], or its transpose [columns, inner], of X W. */
-export class PackedWeight {
+export class PackedWeight implements ConstantWeight {
   readonly inner: number;
   readonly columns: number;
   readonly transposed: boolean;

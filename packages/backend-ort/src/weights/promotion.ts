@@ -1,7 +1,8 @@
 // When a right operand counts as a constant weight and moves into a session of its own.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OrtBackend } from '../ort-backend.ts';
-import { PackedWeight } from './packed-weight.ts';
+import { EightBitWeight } from './eight-bit-weight.ts';
+import { type ConstantWeight, PackedWeight } from './packed-weight.ts';
 
 /** Smaller matrices stay in cache, where packing gains nothing over its 20 ms. */
 const SMALLEST_WEIGHT = 2 ** 16;
@@ -21,7 +22,7 @@ const USES_BEFORE_PACKING = 3;
 export function packedFor(
   backend: OrtBackend,
   use: { readonly weight: TensorInfo; readonly transposed: boolean; readonly rows: number },
-): PackedWeight | undefined {
+): ConstantWeight | undefined {
   const { weight, transposed, rows } = use;
   const record = backend.record(weight.dataId);
   if (record.packed !== undefined) {
@@ -32,10 +33,16 @@ export function packedFor(
   if (shape[0] * shape[1] < SMALLEST_WEIGHT) return undefined;
   if (rows <= FEW_ROWS) record.uses++;
   const enough = record.poolable ? USES_BEFORE_PACKING : 1;
-  const due = record.constant || (rows <= FEW_ROWS && record.uses >= enough);
+  // Where weights are rounded, every product must see the same ones, of however many rows.
+  const rounded = backend.weights === 'int8' && !record.poolable && record.uses >= 0;
+  const due = record.constant || rounded || (rows <= FEW_ROWS && record.uses >= enough);
   if (!due) return undefined;
   const values = record.own() as Float32Array;
-  const packed = PackedWeight.pack({ values, shape, transposed, threads: backend.threads });
+  const options = { values, shape, transposed, threads: backend.threads };
+  const packed =
+    backend.weights === 'int8'
+      ? EightBitWeight.pack({ ...options, sums: backend.rounding })
+      : PackedWeight.pack(options);
   if (packed === undefined) {
     // It cannot be packed: ask again only after many more uses.
     record.uses = Number.NEGATIVE_INFINITY;

@@ -15,7 +15,15 @@ export class BackendRefusal extends Error {
 export interface StartOptions {
   /** Worker threads of native code; the backend's own default when absent. */
   readonly threads?: number | undefined;
+  /** How constant weights are held; float32 when absent. */
+  readonly weights?: WeightPrecision | undefined;
 }
+
+/**
+ * How a backend holds the weights of products: as given, or rounded by declaration. 'bf16' keeps 8 bits of
+ * each mantissa, 'int8' one of 255 levels between the extremes of 128 values.
+ */
+export type WeightPrecision = 'float32' | 'bf16' | 'int8';
 
 /** What a started backend says about itself. */
 export interface Started {

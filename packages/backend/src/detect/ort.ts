@@ -1,4 +1,6 @@
 // ONNX Runtime kernels, through the optional package @safeinfer/backend-ort.
+
+import { SafeInferError } from '../safe-infer-error.ts';
 import { BackendRefusal, type Candidate, type Started, type StartOptions } from './candidate.ts';
 import { importOptional } from './import-optional.ts';
 
@@ -17,6 +19,7 @@ export const ort: Candidate = {
     try {
       return await module.registerOrtBackend(options);
     } catch (error) {
+      if (SafeInferError.isInstance(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new BackendRefusal(`onnxruntime-node does not start: ${reason}`, install, error);
     }

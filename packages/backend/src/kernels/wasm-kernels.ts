@@ -15,7 +15,7 @@ interface WasmBackend {
  */
 const NAIVE_LIMIT = 4096;
 
-/** Adds UnsortedSegmentSum, and replaces BatchMatMul and ClipByValue, on backend `wasm`. Idempotent. */
+/** Adds UnsortedSegmentSum, and replaces both matrix products and ClipByValue, on backend `wasm`. Idempotent. */
 export function registerWasmKernels(): void {
   replaceKernel('UnsortedSegmentSum', 'wasm', () => (args) => {
     const backend = args.backend as unknown as WasmBackend;
@@ -46,6 +46,30 @@ export function registerWasmKernels(): void {
     return out;
   });
   replaceKernel('BatchMatMul', 'wasm', (original) => (args) => fastMatMul(args, original!));
+  replaceKernel('_FusedMatMul', 'wasm', (original) => (args) => fusedMatMul(args, original!));
+}
+
+/** The stock fused kernel is wrong when a side is transposed and a bias added: transpose first. */
+function fusedMatMul(args: Parameters<tf.KernelFunc>[0], original: tf.KernelFunc): tf.TensorInfo {
+  const { transposeA, transposeB } = args.attrs as unknown as {
+    transposeA: boolean;
+    transposeB: boolean;
+  };
+  if (!transposeA && !transposeB) return original(args) as tf.TensorInfo;
+  const backend = args.backend as unknown as WasmBackend;
+  const { a, b } = args.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+  const left = transposeA ? transposeLast(a, args.backend) : a;
+  const right = transposeB ? transposeLast(b, args.backend) : b;
+  try {
+    return original({
+      ...args,
+      inputs: { ...args.inputs, a: left, b: right },
+      attrs: { ...args.attrs, transposeA: false, transposeB: false },
+    }) as tf.TensorInfo;
+  } finally {
+    if (transposeA) backend.disposeData(left.dataId);
+    if (transposeB) backend.disposeData(right.dataId);
+  }
 }
 
 /**
