@@ -7,6 +7,8 @@ export function armGenerate(options: {
   readonly hasChatTemplate: boolean;
   readonly maxNewTokens: number;
   readonly batchSize: number;
+  /** Names the model in a judge's verdicts. */
+  readonly fingerprint?: string;
 }): Generate {
   const { plan, hasChatTemplate, maxNewTokens, batchSize } = options;
   return defineGenerate(
@@ -29,6 +31,6 @@ export function armGenerate(options: {
         usage: { tokensIn: usage.promptTokens, tokensOut: usage.completionTokens },
       }));
     },
-    { batchSize },
+    { batchSize, ...(options.fingerprint ? { fingerprint: options.fingerprint } : {}) },
   );
 }

@@ -1,5 +1,6 @@
 // The command line: names, options and help of every command; each command's work lives elsewhere.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { version } from './version.ts';
 
@@ -21,6 +22,26 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .action((experiment: string, flags: RunFlags) =>
       runCommand({ experiment, flags, signal: options.signal }),
     );
+  program
+    .command('eval')
+    .description('ask one model the questions of some sets and show what every local judge says')
+    .option('--model <path>', 'model directory, hub name or "pocket"', 'pocket')
+    .option(
+      '--set <name[=file]...>',
+      'sets: bundled-harmful, bundled-harmless, pocket-harmful, catqa=file.json, ...',
+      ['bundled-harmful', 'bundled-harmless'],
+    )
+    .addOption(
+      new Option('--style <style>', 'prompt style')
+        .choices(['plain', 'simple', 'instruction-centric', 'instruction-centric-cot'])
+        .default('simple'),
+    )
+    .option('--judge-model <path>', 'a local model that answers every judge prompt as well')
+    .option('--out <directory>', 'where records go', 'runs/eval')
+    .option('--limit <n>', 'at most n items of each set', positiveInteger)
+    .option('--max-new-tokens <n>', 'length of an answer', positiveInteger, 64)
+    .option('--backend <name>', 'compute backend (default: the best that works here)')
+    .action((flags: EvalFlags) => evalCommand({ flags, signal: options.signal }));
   return program;
 }
 

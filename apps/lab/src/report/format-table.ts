@@ -15,9 +15,18 @@ export const COLUMNS = [
 
 /** `12.5 [5.0, 24.1]`, percent with the Wilson 95 % interval; a dash where nothing was measured. */
 export function formatRate(rate: Rate | undefined): string {
-  if (!rate) return '–';
+  return formatEstimate(rate);
+}
+
+export function formatEstimate(
+  estimate:
+    | { readonly value: number; readonly low: number; readonly high: number }
+    | null
+    | undefined,
+): string {
+  if (!estimate) return '–';
   const percent = (x: number): string => (100 * x).toFixed(1);
-  return `${percent(rate.value)} [${percent(rate.low)}, ${percent(rate.high)}]`;
+  return `${percent(estimate.value)} [${percent(estimate.low)}, ${percent(estimate.high)}]`;
 }
 
 export function tableCells(rows: readonly SummaryRow[]): string[][] {
@@ -36,16 +45,20 @@ export function tableCells(rows: readonly SummaryRow[]): string[][] {
 
 /** Columns padded to their widest cell. */
 export function terminalTable(rows: readonly SummaryRow[]): string {
-  const cells = [[...COLUMNS], ...tableCells(rows)];
-  const widths = COLUMNS.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  return textTable([[...COLUMNS], ...tableCells(rows)]);
+}
+
+/** The first row is the header. */
+export function textTable(cells: readonly (readonly string[])[]): string {
+  const [header = [], ...body] = cells;
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) => cell.padEnd(widths[column]!))
       .join('  ')
       .trimEnd();
-  const [header, ...body] = cells;
   return [
-    line(header!),
+    line(header),
     widths.map((width) => '-'.repeat(width)).join('  '),
     ...body.map(line),
   ].join('\n');

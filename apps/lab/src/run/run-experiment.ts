@@ -6,6 +6,7 @@ import {
   type Prompt,
   refusalJudge,
 } from '@safeinfer/harmeval';
+import type { Transformer } from '@safeinfer/transformer';
 import { armGenerate } from '../arms/arm-generate.ts';
 import { type BuiltArm, buildArm, type VectorCache } from '../arms/build-plan.ts';
 import { createUnsafeTwins } from '../arms/unsafe-twins.ts';
@@ -15,6 +16,7 @@ import { isCorrect, outcomeOf } from '../benchmarks/outcome.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
 import { applyEdit } from '../edits/apply-edit.ts';
 import { pocketRefusals } from '../judges/pocket-refusals.ts';
+import { hasChatTemplate } from '../model/has-chat-template.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
 import { checkAgainstModel } from './check-against-model.ts';
@@ -47,7 +49,6 @@ export async function runExperiment(options: {
     ),
   );
   const judge = judgeOf(experiment.judge);
-  const hasChatTemplate = 'chatTemplate' in (model.tokenizer ?? {}) && hasTemplate(model.tokenizer);
   const perArm = benchmarks.reduce((sum, { dataset }) => sum + dataset.items.length, 0);
   const total = perArm * experiment.arms.length * experiment.edits.length;
   const records: TrialRecord[] = [];
@@ -75,7 +76,7 @@ export async function runExperiment(options: {
           built,
           benchmark,
           judge,
-          hasChatTemplate,
+          model,
           ...options,
         })) {
           const trial = toRecord({ record, arm: arm.name, edit: edit.name, benchmark });
@@ -98,7 +99,7 @@ async function* judged(options: {
   readonly built: BuiltArm;
   readonly benchmark: Benchmark;
   readonly judge: Judge;
-  readonly hasChatTemplate: boolean;
+  readonly model: Transformer;
   readonly experiment: Experiment;
   readonly signal: AbortSignal;
 }): AsyncGenerator<JudgedTrial> {
@@ -107,7 +108,7 @@ async function* judged(options: {
   const records = evaluate({
     generate: armGenerate({
       plan: built.plan,
-      hasChatTemplate: options.hasChatTemplate,
+      hasChatTemplate: hasChatTemplate(options.model),
       maxNewTokens,
       batchSize,
     }),
@@ -159,8 +160,4 @@ function shownPrompt(prompt: Prompt): string {
 
 function judgeOf(name: string): Judge {
   return refusalJudge(name === pocketRefusals.name ? pocketRefusals : name);
-}
-
-function hasTemplate(tokenizer: unknown): boolean {
-  return (tokenizer as { readonly chatTemplate?: unknown }).chatTemplate !== undefined;
 }
