@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { roundNodeProducts } from '../kernels/tfjs-node-bf16.ts';
 import { BackendRefusal, type Candidate, type Started, type StartOptions } from './candidate.ts';
 import { importOptional, resolveOptional } from './import-optional.ts';
 import { repairNodeUtil } from './repair-node-util.ts';
@@ -40,6 +41,7 @@ async function start(name: string, options: StartOptions): Promise<Started> {
     readonly version?: Readonly<Record<string, string>>;
   };
   if (before) await tf.setBackend(before);
+  roundNodeProducts(options.weights === 'bf16');
   const backend = tf.findBackend('tensorflow') as {
     readonly binding?: { readonly TF_Version?: string };
   } | null;
