@@ -14,7 +14,14 @@ export {
   stepsPerEpoch,
 } from './data/batch-plan.ts';
 export { checkExamples } from './data/check-examples.ts';
+export {
+  type Conversation,
+  type EncodeChatOptions,
+  encodeChatExamples,
+} from './data/encode-chat.ts';
+export { type EncodeTextOptions, encodeTextExamples, type TextPair } from './data/encode-text.ts';
 export type { TrainingExample } from './data/example.ts';
+export type { LengthLimit } from './data/limit-length.ts';
 export type { AdamWOptions } from './optimiser/adamw.ts';
 export { type Schedule, scheduleFactor } from './optimiser/schedule.ts';
 export { mixSeeds, permutation } from './random/shuffle.ts';

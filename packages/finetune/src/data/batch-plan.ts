@@ -28,8 +28,12 @@ export interface BatchOptions {
   readonly order?: 'bucketed' | 'shuffled' | 'given';
 }
 
-/** Steps that share one sort by length: more waste less, fewer mix lengths better over time. */
+/**
+ * Steps that share one sort by length: more waste less, fewer mix better. Small data has at least four buckets, or
+ * every epoch would repeat the same batches.
+ */
 const BUCKET_STEPS = 64;
+const MIN_BUCKETS = 4;
 const MICRO_TOKENS = 8192;
 
 /** Steps of one pass over `count` examples. */
@@ -82,13 +86,14 @@ function epochSteps(options: {
   const shuffled = [...permutation(count, mixSeeds(seed, epoch))];
   if (order === 'shuffled') return slices(shuffled, examples);
   const lengthOf = (index: number): number => lengths[index] as number;
-  return slices(shuffled, examples * BUCKET_STEPS).flatMap((bucket, b) => {
-    const steps = slices(
+  const steps = Math.min(BUCKET_STEPS, Math.max(1, Math.floor(count / (examples * MIN_BUCKETS))));
+  return slices(shuffled, examples * steps).flatMap((bucket, b) => {
+    const sorted = slices(
       bucket.sort((i, j) => lengthOf(i) - lengthOf(j) || i - j),
       examples,
     );
-    return [...permutation(steps.length, mixSeeds(seed, epoch, b + 1))].map(
-      (step) => steps[step] as number[],
+    return [...permutation(sorted.length, mixSeeds(seed, epoch, b + 1))].map(
+      (step) => sorted[step] as number[],
     );
   });
 }
