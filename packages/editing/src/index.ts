@@ -1,7 +1,23 @@
 // Public API of @safeinfer/editing.
+export { type AlphaEditOptions, type AlphaEditResult, alphaEdit } from './batch/alpha-edit.ts';
+export {
+  BATCH_DEFAULTS,
+  type BatchEdit,
+  type BatchEditOptions,
+  type BatchProgress,
+} from './batch/batch-options.ts';
+export { type EmmetOptions, emmet } from './batch/emmet.ts';
+export { type MemitOptions, memit } from './batch/memit.ts';
+export type {
+  DenseDelta,
+  LowRankDelta,
+  RankOneDelta,
+  WeightDelta,
+} from './delta/weight-delta.ts';
+export { type FineTuneEdit, type FineTuneOptions, fineTune } from './fine-tune/fine-tune.ts';
 export { checkRequest, type EditRequest, type FactToken } from './request/edit-request.ts';
 export { encodeTarget, type LocatedPrompt, locatePrompt } from './request/lookup-index.ts';
-export type { RankOneDelta } from './rome/rank-one-delta.ts';
+export { type TokenLine, tokenTable } from './request/token-table.ts';
 export {
   type KeyChoice,
   ROME_DEFAULTS,
@@ -9,6 +25,7 @@ export {
   type RomeOptions,
   rome,
 } from './rome/rome.ts';
+export { type NullSpace, nullSpace } from './second-moment/null-space.ts';
 export {
   type IdentityMoment,
   identityMoment,
@@ -17,4 +34,9 @@ export {
   solveMoment,
 } from './second-moment/second-moment.ts';
 export { EditSession } from './session/edit-session.ts';
-export { type OptimisedValue, optimiseValue, type ValueOptions } from './value/optimise-value.ts';
+export {
+  type OptimisedValue,
+  optimiseValue,
+  VALUE_DEFAULTS,
+  type ValueOptions,
+} from './value/optimise-value.ts';

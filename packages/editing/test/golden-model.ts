@@ -31,9 +31,38 @@ export function goldenTensors(
 ): (tensor: string) => Promise<Float64Array> {
   return async (tensor) => {
     await using opened = await openSafetensors(join(fixtures, name, `${file}.safetensors`));
-    const { data } = await opened.read(tensor);
-    return Float64Array.from(data as ArrayLike<number>);
+    return await opened.readFloat64(tensor);
   };
+}
+
+/** Columns of a row-major [rows, columns] tensor. */
+export function columnsOf(values: Float64Array, count: number): Float64Array[] {
+  return Array.from({ length: count }, (_, j) =>
+    Float64Array.from({ length: values.length / count }, (_, i) => values[i * count + j]!),
+  );
+}
+
+/** left rightT, row-major: what a delta is, whatever the scale of its factors. */
+export function product(
+  lefts: readonly Float64Array[],
+  rights: readonly Float64Array[],
+): Float64Array {
+  const width = rights[0]!.length;
+  const out = new Float64Array(lefts[0]!.length * width);
+  for (const [r, left] of lefts.entries())
+    for (let i = 0; i < left.length; i += 1)
+      for (let j = 0; j < width; j += 1) out[i * width + j]! += left[i]! * rights[r]![j]!;
+  return out;
+}
+
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < b.length; i += 1) {
+    ab += a[i]! * b[i]!;
+    aa += a[i]! ** 2;
+    bb += b[i]! ** 2;
+  }
+  return ab / Math.sqrt(aa * bb);
 }
 
 /** |a - b| / |b| */

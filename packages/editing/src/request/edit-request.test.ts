@@ -9,14 +9,30 @@ describe('checkRequest', () => {
     expect(checkRequest({ ...good, targetNew: ' Lisbon' }).targetNew).toBe(' Lisbon');
   });
 
+  it('makes the hole where the subject is written out once', () => {
+    expect(checkRequest({ ...good, prompt: 'The capital of France is' })).toEqual(
+      checkRequest(good),
+    );
+    // A subject that looks like a replacement pattern stays as it is.
+    expect(checkRequest({ ...good, prompt: 'I owe $& to', subject: '$&' }).prompt).toBe(
+      'I owe {} to',
+    );
+  });
+
   it.each([
-    { ...good, prompt: 'The capital of France is' },
-    { ...good, prompt: '{} or {}' },
-    { ...good, subject: ' ' },
-    { ...good, targetNew: '' },
-  ])('refuses %j', (request) => {
+    [{ ...good, prompt: 'The capital of Spain is' }, /does not contain the subject/],
+    [{ ...good, prompt: 'France, France: its capital is' }, /2 times/],
+    [{ ...good, prompt: '{} or {}' }, /2 holes/],
+    [{ ...good, subject: ' ' }, /subject is empty/],
+    [{ ...good, targetNew: '' }, /target is empty/],
+    [{ ...good, targetNew: 'a {}' }, /has a hole/],
+  ])('refuses %j', (request, message) => {
     expect(() => checkRequest(request)).toThrowError(
-      expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+      expect.objectContaining({
+        code: 'BAD_ARGUMENT',
+        message: expect.stringMatching(message) as string,
+        hint: expect.stringMatching(/\w/) as string,
+      }),
     );
   });
 });

@@ -2,7 +2,10 @@
 import { SafeInferError } from '@safeinfer/backend';
 
 export interface EditRequest {
-  /** Text with exactly one `{}` where the subject stands, ending right before the object. */
+  /**
+   * Text that ends right before the object, with exactly one `{}` where the subject stands, or with the subject
+   * itself written out exactly once.
+   */
   readonly prompt: string;
   readonly subject: string;
   /** The new object, with or without its leading space (one is added, as the reference does). */
@@ -14,19 +17,38 @@ export interface EditRequest {
 /** Which token of the prompt the key is read at. `subjectLast` is the published choice. */
 export type FactToken = 'subjectLast' | 'last';
 
-/** Returns the request with a normalised target. @throws BAD_ARGUMENT naming the field. */
+/** Returns the request with one hole and a normalised target. @throws BAD_ARGUMENT naming the field. */
 export function checkRequest(request: EditRequest): EditRequest {
-  const holes = request.prompt.split('{}').length - 1;
-  if (holes !== 1) {
+  const { subject, targetNew } = request;
+  if (subject.trim() === '') throw refuse('the subject is empty', 'name the subject');
+  if (targetNew.trim() === '') throw refuse('the target is empty', 'name the new object');
+  if (targetNew.includes('{}')) {
+    throw refuse(`the target ${JSON.stringify(targetNew)} has a hole`, 'give the object as text');
+  }
+  const target = targetNew.startsWith(' ') ? targetNew : ` ${targetNew}`;
+  return { ...request, prompt: withHole(request), targetNew: target };
+}
+
+function withHole({ prompt, subject }: EditRequest): string {
+  const holes = prompt.split('{}').length - 1;
+  if (holes === 1) return prompt;
+  const where = `prompt ${JSON.stringify(prompt)}`;
+  if (holes > 1) {
+    throw refuse(`${where} has ${holes} holes`, 'write {} once: "{} is the capital of"');
+  }
+  // The reference replaces every occurrence and then fails on the count; say which of the two it is.
+  const occurrences = prompt.split(subject).length - 1;
+  if (occurrences === 1) return prompt.replace(subject, () => '{}');
+  if (occurrences === 0) {
     throw refuse(
-      `prompt ${JSON.stringify(request.prompt)} has ${holes} holes`,
-      'write the subject as exactly one {}: "{} is the capital of"',
+      `${where} has no {} and does not contain the subject ${JSON.stringify(subject)}`,
+      'write {} where the subject stands, spell the subject as in the prompt, or use factToken "last"',
     );
   }
-  if (request.subject.trim() === '') throw refuse('the subject is empty', 'name the subject');
-  if (request.targetNew.trim() === '') throw refuse('the target is empty', 'name the new object');
-  const target = request.targetNew.startsWith(' ') ? request.targetNew : ` ${request.targetNew}`;
-  return { ...request, targetNew: target };
+  throw refuse(
+    `${where} contains the subject ${JSON.stringify(subject)} ${occurrences} times`,
+    'write {} at the occurrence that is looked up',
+  );
 }
 
 function refuse(message: string, hint: string): SafeInferError {

@@ -2,6 +2,7 @@
 import { SafeInferError } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import type { FactToken } from './edit-request.ts';
+import { comparable, formatTokens } from './token-table.ts';
 
 export interface LocatedPrompt {
   readonly text: string;
@@ -13,7 +14,7 @@ export interface LocatedPrompt {
 /**
  * Tokenises `template` (one `{}`) filled with the subject and finds the fact token: for `subjectLast`,
  * length(encode(text up to the end of the subject)) - 1 with the same special tokens as the forward pass,
- * verified to be a prefix of the whole prompt's tokens.
+ * verified to be a prefix of the whole prompt's tokens and to decode to text that ends with the subject.
  */
 export function locatePrompt(options: {
   readonly model: Transformer;
@@ -25,18 +26,32 @@ export function locatePrompt(options: {
   const [before = '', after = ''] = template.split('{}');
   const text = before + subject + after;
   const tokens = encode(model, text);
+  checkBos(model, tokens);
   if (factToken === 'last') return { text, tokens, lookup: tokens.length - 1 };
   const upToSubject = encode(model, before + subject);
   if (upToSubject.some((token, i) => tokens[i] !== token)) {
     throw new SafeInferError(
-      `the tokenizer merges the end of subject ${JSON.stringify(subject)} with the text behind it`,
+      `the tokenizer merges the end of subject ${JSON.stringify(subject)} with the text behind it: ${formatTokens(model, tokens)}`,
       { code: 'BAD_ARGUMENT', hint: 'put a space or punctuation behind the hole of the prompt' },
+    );
+  }
+  const decoded = comparable(tokenizer(model).decode(upToSubject));
+  if (!decoded.endsWith(comparable(subject))) {
+    throw new SafeInferError(
+      `the tokens up to subject ${JSON.stringify(subject)} read back as something else: ${formatTokens(model, upToSubject)}`,
+      {
+        code: 'BAD_TOKENIZER',
+        hint: 'spell the subject in characters this tokenizer knows, or use factToken "last"',
+      },
     );
   }
   return { text, tokens, lookup: upToSubject.length - 1 };
 }
 
-/** Target token ids without special tokens. @throws when nothing is left to predict. */
+/**
+ * Target token ids without special tokens.
+ * @throws BAD_ARGUMENT when nothing is left to predict, BAD_TOKENIZER when the ids do not read back as the target
+ */
 export function encodeTarget(model: Transformer, target: string): number[] {
   const ids = [...tokenizer(model).encode(target, { addSpecialTokens: false })];
   if (ids.length === 0) {
@@ -45,11 +60,39 @@ export function encodeTarget(model: Transformer, target: string): number[] {
       hint: 'give an object the tokenizer can write',
     });
   }
+  const { bosTokenId } = model.config;
+  const decoded = tokenizer(model).decode(ids);
+  if ((bosTokenId !== null && ids.includes(bosTokenId)) || !sameText(decoded, target)) {
+    throw new SafeInferError(
+      `target ${JSON.stringify(target)} does not survive the tokenizer: ${formatTokens(model, ids)}`,
+      {
+        code: 'BAD_TOKENIZER',
+        hint: 'leave special tokens out of the target and use characters this tokenizer knows',
+      },
+    );
+  }
   return ids;
 }
 
 export function encode(model: Transformer, text: string): number[] {
   return [...tokenizer(model).encode(text)];
+}
+
+/** BOS may stand first and nowhere else: a second one comes from joining parts that were encoded apart. */
+function checkBos(model: Transformer, tokens: readonly number[]): void {
+  const { bosTokenId } = model.config;
+  if (bosTokenId === null || tokens.lastIndexOf(bosTokenId) <= 0) return;
+  throw new SafeInferError(
+    `the start token occurs inside the prompt: ${formatTokens(model, tokens)}`,
+    {
+      code: 'BAD_TOKENIZER',
+      hint: 'leave special tokens out of prompts and templates; the tokenizer adds them',
+    },
+  );
+}
+
+function sameText(a: string, b: string): boolean {
+  return comparable(a) === comparable(b);
 }
 
 function tokenizer(model: Transformer): NonNullable<Transformer['tokenizer']> {

@@ -20,23 +20,50 @@ export interface MeasuredMoment {
 
 export const identityMoment: IdentityMoment = { kind: 'identity' };
 
-/** Solves C x = k. @throws SINGULAR when C is not positive definite. */
+/** One factorisation a matrix, however many edits are solved with it. */
+const factors = new WeakMap<MeasuredMoment, CholeskyDecomposition>();
+
+/** Solves C x = k. @throws SINGULAR when C is not positive definite, BAD_ARGUMENT when sizes differ. */
 export function solveMoment(moment: SecondMoment, key: Float64Array): Float64Array {
   if (moment.kind === 'identity') return key;
-  const { size, values } = moment;
+  const { size } = moment;
   if (key.length !== size) {
     throw new SafeInferError(`second moment of size ${size} does not fit a key of ${key.length}`, {
       code: 'BAD_ARGUMENT',
       hint: 'collect the statistics at the layer that is edited',
     });
   }
-  const rows = Array.from({ length: size }, (_, i) => values.subarray(i * size, (i + 1) * size));
-  const cholesky = new CholeskyDecomposition(new Matrix(rows.map((row) => Array.from(row))));
+  return Float64Array.from(factorOf(moment).solve(Matrix.columnVector(key)).to1DArray());
+}
+
+function factorOf(moment: MeasuredMoment): CholeskyDecomposition {
+  const known = factors.get(moment);
+  if (known) return known;
+  const { size } = moment;
+  const cholesky = new CholeskyDecomposition(momentMatrix(moment));
   if (!cholesky.isPositiveDefinite()) {
     throw new SafeInferError(
       `the second moment is singular: ${moment.tokens} tokens for a key of ${size} numbers`,
       { code: 'SINGULAR', hint: `collect it over more than ${size} tokens, or use the identity` },
     );
   }
-  return Float64Array.from(cholesky.solve(Matrix.columnVector(Array.from(key))).to1DArray());
+  factors.set(moment, cholesky);
+  return cholesky;
+}
+
+/** A copy for ml-matrix. @throws BAD_ARGUMENT when the values are no finite square matrix */
+export function momentMatrix({ values, size }: MeasuredMoment): Matrix {
+  if (values.length !== size * size || !values.every(Number.isFinite)) {
+    throw new SafeInferError(
+      `a second moment of size ${size} needs ${size * size} finite numbers`,
+      {
+        code: 'BAD_ARGUMENT',
+        hint: 'read it with readMomentNpz or readMoments, or collect it with collectMoments',
+      },
+    );
+  }
+  const rows = Array.from({ length: size }, (_, i) =>
+    Array.from(values.subarray(i * size, (i + 1) * size)),
+  );
+  return new Matrix(rows);
 }

@@ -2,7 +2,7 @@
 import { SafeInferError } from '@safeinfer/backend';
 import type { Transformer, WeightName } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
-import type { RankOneDelta } from '../rome/rank-one-delta.ts';
+import { addDelta, deltaShape, type WeightDelta } from '../delta/weight-delta.ts';
 
 /**
  * Holds the unedited weights of every matrix it touched. A weight is always the original plus the deltas of the
@@ -15,7 +15,7 @@ export class EditSession implements Disposable {
     WeightName,
     { readonly values: Float32Array; readonly shape: number[] }
   >();
-  readonly #inForce = new Map<string, readonly RankOneDelta[]>();
+  readonly #inForce = new Map<string, readonly WeightDelta[]>();
   #counter = 0;
 
   constructor(model: Transformer) {
@@ -28,7 +28,7 @@ export class EditSession implements Disposable {
   }
 
   /** Applies deltas and returns the id that undoes them. */
-  async apply(deltas: readonly RankOneDelta[], id?: string): Promise<string> {
+  async apply(deltas: readonly WeightDelta[], id?: string): Promise<string> {
     const name = id ?? `edit-${++this.#counter}`;
     if (this.#inForce.has(name)) {
       throw new SafeInferError(`edit ${JSON.stringify(name)} is already in force`, {
@@ -60,12 +60,14 @@ export class EditSession implements Disposable {
     for (const id of this.edits) this.undo(id);
   }
 
-  async #remember({ weight, left, right }: RankOneDelta): Promise<void> {
+  async #remember(delta: WeightDelta): Promise<void> {
+    const { weight } = delta;
+    const [inputs, outputs] = deltaShape(delta);
     const tensor = this.#model.weights.get(weight);
     const shape = tensor?.shape;
-    if (!tensor || shape?.[0] !== left.length || shape[1] !== right.length) {
+    if (!tensor || shape?.[0] !== inputs || shape[1] !== outputs) {
       throw new SafeInferError(
-        `a delta of ${left.length} x ${right.length} does not fit ${weight} (${shape?.join(' x ') ?? 'absent'})`,
+        `a delta of ${inputs} x ${outputs} does not fit ${weight} (${shape?.join(' x ') ?? 'absent'})`,
         { code: 'WRONG_MODEL', hint: 'deltas belong to the model they were computed on' },
       );
     }
@@ -80,18 +82,10 @@ export class EditSession implements Disposable {
       const sum = Float64Array.from(values);
       for (const deltas of this.#inForce.values()) {
         for (const delta of deltas) {
-          if (delta.weight === weight) addOuter(sum, delta);
+          if (delta.weight === weight) addDelta(sum, delta);
         }
       }
       this.#model.setWeight(weight, tf.tensor(Float32Array.from(sum), shape as [number, number]));
     }
-  }
-}
-
-function addOuter(sum: Float64Array, { left, right }: RankOneDelta): void {
-  for (let i = 0; i < left.length; i += 1) {
-    const factor = left[i]!;
-    const start = i * right.length;
-    for (let j = 0; j < right.length; j += 1) sum[start + j]! += factor * right[j]!;
   }
 }

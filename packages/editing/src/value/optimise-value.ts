@@ -19,11 +19,42 @@ export interface ValueOptions {
   readonly stopLoss: number;
 }
 
+/** Common hyper-parameters of every published ROME preset; steps and decay are the Llama-class ones. */
+export const VALUE_DEFAULTS: ValueOptions = {
+  learningRate: 0.5,
+  steps: 25,
+  klFactor: 0.0625,
+  weightDecay: 1e-3,
+  clampFactor: 4,
+  stopLoss: 0.05,
+};
+
+/** The options a caller gave, completed. @throws BAD_ARGUMENT naming a number that means nothing */
+export function valueSettings(given: Partial<ValueOptions>, base: ValueOptions): ValueOptions {
+  const settings: ValueOptions = {
+    learningRate: given.learningRate ?? base.learningRate,
+    steps: given.steps ?? base.steps,
+    klFactor: given.klFactor ?? base.klFactor,
+    weightDecay: given.weightDecay ?? base.weightDecay,
+    clampFactor: given.clampFactor ?? base.clampFactor,
+    stopLoss: given.stopLoss ?? base.stopLoss,
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    const fits = Number.isFinite(value) && value >= 0 && (name !== 'steps' || value >= 1);
+    if (fits && (name !== 'steps' || Number.isInteger(value))) continue;
+    throw new SafeInferError(`${name} is ${value}`, {
+      code: 'BAD_ARGUMENT',
+      hint: 'hyper-parameters are finite and not negative; steps is a whole number from 1',
+    });
+  }
+  return settings;
+}
+
 export interface OptimisedValue {
   /** dModel numbers: initial value + delta. */
   readonly value: Float64Array;
   readonly delta: Float64Array;
-  /** The MLP output at the lookup token of the bare prompt. */
+  /** What the point held at the lookup token of the bare prompt. */
   readonly initial: Float64Array;
   /** Loss before each update. */
   readonly losses: readonly number[];
@@ -38,7 +69,8 @@ export function valuePoint(model: Transformer, layer: number): HookName {
 
 /**
  * Minimises  mean NLL(target | context, delta) + klFactor KL(p_delta || p_0) + weightDecay |delta| / |v_0|^2
- * over delta added to the MLP output at each row's lookup token (reference: kmeng01/rome compute_v).
+ * over delta added at each row's lookup token: to the MLP output of `layer` (ROME; reference: kmeng01/rome
+ * compute_v) or to another point, for MEMIT and its kin the block's output (kmeng01/memit compute_z).
  * `contexts[0]` is the bare prompt. The KL row keeps what the model says of the subject in general.
  */
 export async function optimiseValue(options: {
@@ -48,10 +80,12 @@ export async function optimiseValue(options: {
   readonly target: readonly number[];
   readonly essence: LocatedPrompt;
   readonly settings: ValueOptions;
+  /** Where delta is added. Default: the MLP output. */
+  readonly at?: HookName;
   readonly signal?: AbortSignal | undefined;
 }): Promise<OptimisedValue> {
   const { model, layer, contexts, target, essence, settings } = options;
-  const point = valuePoint(model, layer);
+  const point = options.at ?? valuePoint(model, layer);
   const { dModel, vocabSize } = model.config;
   const inputs = [
     ...contexts.map(({ tokens }) => [...tokens, ...target.slice(0, -1)]),

@@ -1,0 +1,295 @@
+import { useBackend } from '@safeinfer/backend';
+import type { Transformer } from '@safeinfer/transformer';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  columnsOf,
+  cosine,
+  type GoldenModelName,
+  goldenJson,
+  goldenTensors,
+  loadGoldenModel,
+  product,
+  relativeError,
+} from '../../test/golden-model.ts';
+import type { LowRankDelta } from '../delta/weight-delta.ts';
+import type { EditRequest } from '../request/edit-request.ts';
+import { nullSpace } from '../second-moment/null-space.ts';
+import type { MeasuredMoment } from '../second-moment/second-moment.ts';
+import { EditSession } from '../session/edit-session.ts';
+import type { OptimisedValue } from '../value/optimise-value.ts';
+import { alphaEdit } from './alpha-edit.ts';
+import type { BatchEditOptions } from './batch-options.ts';
+import { emmet } from './emmet.ts';
+import { memit } from './memit.ts';
+
+interface BatchGolden {
+  readonly templates: readonly string[];
+  readonly requests: readonly {
+    readonly prompt: string;
+    readonly subject: string;
+    readonly target: string;
+  }[];
+  readonly rows: readonly (readonly {
+    readonly ids: readonly number[];
+    readonly lookup: number;
+  }[])[];
+  readonly options: Readonly<Record<string, number>>;
+  readonly layers: readonly number[];
+  readonly lambda: number;
+  readonly moment_scale: number;
+  readonly damp: number;
+  readonly l2: number;
+  readonly nullspace_threshold: Readonly<Record<string, number>>;
+  readonly nullspace_dimension: Readonly<Record<string, number>>;
+  readonly values: readonly { readonly loss: readonly number[] }[];
+  readonly residual_norms: Readonly<Record<string, readonly number[]>>;
+}
+
+const TOLERANCE = 1e-4;
+
+describe.each<GoldenModelName>(['gpt2', 'llama'])(
+  'batched editors on tiny %s against float64 goldens',
+  (name) => {
+    let model: Transformer;
+    const moments = new Map<number, MeasuredMoment>();
+    // MEMIT, its square-root spread, EMMET and AlphaEdit's first batch share requests and value layer.
+    let values: readonly OptimisedValue[];
+
+    const shared = (golden: BatchGolden): BatchEditOptions => ({
+      model,
+      requests: golden.requests.map(
+        ({ prompt, subject, target }): EditRequest => ({ prompt, subject, targetNew: target }),
+      ),
+      layers: golden.layers,
+      contextTemplates: golden.templates,
+      learningRate: golden.options['lr']!,
+      steps: golden.options['steps']!,
+      klFactor: golden.options['kl_factor']!,
+      weightDecay: golden.options['decay']!,
+      clampFactor: golden.options['clamp']!,
+      stopLoss: golden.options['stop_loss']!,
+      ...(values ? { values } : {}),
+    });
+
+    async function expectDelta(
+      delta: LowRankDelta,
+      read: (tensor: string) => Promise<Float64Array>,
+      prefix: string,
+    ): Promise<void> {
+      const count = delta.lefts.length;
+      const expected = product(
+        columnsOf(await read(`${prefix}/left`), count),
+        columnsOf(await read(`${prefix}/right`), count),
+      );
+      const ours = product(delta.lefts, delta.rights);
+      expect(relativeError(ours, expected), prefix).toBeLessThan(TOLERANCE);
+      expect(cosine(ours, expected)).toBeGreaterThan(0.99999);
+    }
+
+    async function expectLogits(
+      deltas: readonly (readonly LowRankDelta[])[],
+      golden: BatchGolden,
+      read: (tensor: string) => Promise<Float64Array>,
+    ): Promise<void> {
+      using session = new EditSession(model);
+      for (const batch of deltas) await session.apply(batch);
+      using result = model.forward(golden.rows.map((rows) => ({ tokens: rows[0]!.ids })));
+      for (const i of golden.rows.keys()) {
+        const logits = (await result.logits(i).data()) as Float32Array;
+        expect(relativeError(logits, await read(`logits/${i}`))).toBeLessThan(TOLERANCE);
+      }
+    }
+
+    beforeAll(async () => {
+      await useBackend({ name: 'ort' });
+      model = await loadGoldenModel(name);
+      const read = goldenTensors(name, 'moments');
+      for (const layer of [0, 1, 2]) {
+        const entries = await read(`moment/${layer}`);
+        const size = Math.sqrt(entries.length);
+        moments.set(layer, { kind: 'measured', values: entries, size, tokens: 10 * size });
+      }
+    });
+    afterAll(() => model.dispose());
+
+    it('MEMIT: values, residuals and deltas of three layers; logits after all', async () => {
+      const golden = goldenJson<BatchGolden>(name, 'memit');
+      const read = goldenTensors(name, 'memit');
+      const before = tf.memory().numTensors;
+      const progress: string[] = [];
+      const edit = await memit({
+        ...shared(golden),
+        lambda: golden.lambda,
+        moments,
+        onProgress: ({ phase, done, total }) => progress.push(`${phase} ${done}/${total}`),
+      });
+      expect(tf.memory().numTensors).toBe(before);
+      expect(progress).toEqual([
+        ...[1, 2, 3, 4].map((i) => `values ${i}/4`),
+        ...[1, 2, 3].map((i) => `layers ${i}/3`),
+      ]);
+      values = edit.values;
+      for (const [i, value] of edit.values.entries()) {
+        expect(value.losses).toHaveLength(golden.values[i]!.loss.length);
+        expect(relativeError(value.delta, await read(`value/${i}/delta`))).toBeLessThan(TOLERANCE);
+        expect(relativeError(value.initial, await read(`value/${i}/initial`))).toBeLessThan(1e-5);
+      }
+      for (const [i, layer] of golden.layers.entries()) {
+        await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
+        expect(relativeError(edit.residualNorms[i]!, golden.residual_norms[layer]!)).toBeLessThan(
+          TOLERANCE,
+        );
+      }
+      await expectLogits([edit.deltas], golden, read);
+    });
+
+    it("MEMIT with PMET's spread", async () => {
+      const golden = goldenJson<BatchGolden>(name, 'memit-sqrt');
+      const read = goldenTensors(name, 'memit-sqrt');
+      const edit = await memit({
+        ...shared(golden),
+        lambda: golden.lambda,
+        moments,
+        spread: 'squareRoot',
+      });
+      for (const [i, layer] of golden.layers.entries())
+        await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
+      await expectLogits([edit.deltas], golden, read);
+    });
+
+    it('EMMET', async () => {
+      const golden = goldenJson<BatchGolden>(name, 'emmet');
+      const read = goldenTensors(name, 'emmet');
+      const edit = await emmet({
+        ...shared(golden),
+        layer: golden.layers[0]!,
+        moments,
+        momentScale: golden.moment_scale,
+        damp: golden.damp,
+      });
+      await expectDelta(edit.deltas[0]!, read, `layer/${golden.layers[0]}`);
+      await expectLogits([edit.deltas], golden, read);
+    });
+
+    it('AlphaEdit: the second batch is solved with the keys of the first', async () => {
+      const golden = goldenJson<BatchGolden>(name, 'alphaedit');
+      const read = goldenTensors(name, 'alphaedit');
+      const nullSpaces = new Map(
+        golden.layers.map((layer) => [
+          layer,
+          nullSpace(moments.get(layer)!, golden.nullspace_threshold[layer]!),
+        ]),
+      );
+      for (const layer of golden.layers)
+        expect(nullSpaces.get(layer)!.dimension).toBe(golden.nullspace_dimension[layer]);
+      const { values: first, requests, ...options } = shared(golden);
+      const one = await alphaEdit({
+        ...options,
+        requests: requests.slice(0, 2),
+        values: first!.slice(0, 2),
+        nullSpaces,
+        l2: golden.l2,
+      });
+      using session = new EditSession(model);
+      const id = await session.apply(one.deltas);
+      const two = await alphaEdit({
+        ...options,
+        requests: requests.slice(2),
+        nullSpaces,
+        l2: golden.l2,
+        pastKeys: one.pastKeys,
+      });
+      session.undo(id);
+      for (const [b, batch] of [one, two].entries()) {
+        for (const [i, layer] of golden.layers.entries()) {
+          await expectDelta(batch.deltas[i]!, read, `batch/${b}/${layer}`);
+          const past = batch.pastKeys.get(layer)!;
+          const expected = columnsOf(await read(`batch/${b}/${layer}/past_keys`), past.length);
+          for (const [e, key] of past.entries())
+            expect(relativeError(key, expected[e]!)).toBeLessThan(TOLERANCE);
+          // Preserved directions stay untouched.
+          for (const left of batch.deltas[i]!.lefts) {
+            const length = Math.hypot(...left);
+            for (const direction of nullSpaces.get(layer)!.preserved) {
+              const along = direction.reduce((sum, x, d) => sum + x * left[d]!, 0);
+              expect(Math.abs(along) / length).toBeLessThan(1e-9);
+            }
+          }
+        }
+      }
+      await expectLogits([one.deltas, two.deltas], golden, read);
+      // Negative control: without the first batch's keys the second is another one.
+      const leaked = await alphaEdit({
+        ...options,
+        requests: requests.slice(2),
+        values: two.values,
+        nullSpaces,
+        l2: golden.l2,
+      });
+      const [a, b] = [leaked, two].map(({ deltas }) =>
+        product(deltas[0]!.lefts, deltas[0]!.rights),
+      );
+      expect(relativeError(a!, b!)).toBeGreaterThan(1e-2);
+    });
+
+    it('MEMIT of one fact writes the fraction k C^-1 k / (lambda + k C^-1 k) of EMMET', async () => {
+      const golden = goldenJson<BatchGolden>(name, 'emmet');
+      const { requests, ...options } = shared(golden);
+      const one = { ...options, requests: requests.slice(0, 1), values: values.slice(0, 1) };
+      const layer = golden.layers[0]!;
+      const exact = await emmet({ ...one, layer, moments });
+      const scaled = await emmet({ ...one, layer, moments, momentScale: 1000 });
+      const full = product(exact.deltas[0]!.lefts, exact.deltas[0]!.rights);
+      expect(
+        relativeError(product(scaled.deltas[0]!.lefts, scaled.deltas[0]!.rights), full),
+      ).toBeLessThan(1e-9);
+      const lambda = 3;
+      const part = await memit({ ...one, layers: [layer], lambda, moments });
+      const [key] = exact.keys[0]!;
+      const solved = part.deltas[0]!.lefts[0]!;
+      // left = C^-1 k / (lambda + s), so k . left = s / (lambda + s).
+      const fraction = key!.reduce((sum, x, i) => sum + x * solved[i]!, 0);
+      const written = product(part.deltas[0]!.lefts, part.deltas[0]!.rights);
+      expect(
+        relativeError(
+          written,
+          full.map((x) => x * fraction),
+        ),
+      ).toBeLessThan(1e-9);
+      expect(fraction).toBeGreaterThan(0.5);
+      expect(fraction).toBeLessThan(1);
+    });
+  },
+);
+
+describe('bad input of batched editors', () => {
+  let model: Transformer;
+  beforeAll(async () => {
+    await useBackend({ name: 'cpu' });
+    model = await loadGoldenModel('gpt2');
+  });
+  afterAll(() => model.dispose());
+  const request = { prompt: 'B G {} p', subject: "N '", targetNew: ',' };
+  const identity = new Map([[1, { kind: 'identity' as const }]]);
+  const good = { requests: [request], layers: [1], lambda: 1, moments: identity };
+
+  it.each([
+    ['no requests', { requests: [] }, 'BAD_ARGUMENT', /no requests/],
+    ['no layers', { layers: [] }, 'BAD_ARGUMENT', /no layers/],
+    ['layers out of order', { layers: [1, 1] }, 'BAD_ARGUMENT', /ascend/],
+    ['a layer that is not there', { layers: [9] }, 'NOT_FOUND', /second moment for layer 9/],
+    ['a missing moment', { layers: [0, 1] }, 'NOT_FOUND', /second moment for layer 0/],
+    ['lambda 0', { lambda: 0 }, 'BAD_ARGUMENT', /lambda is 0/],
+    ['negative steps', { steps: -1 }, 'BAD_ARGUMENT', /steps is -1/],
+    ['the last token', { factToken: 'last' as const }, 'BAD_ARGUMENT', /ROME only/],
+    ['templates without {}', { contextTemplates: ['x'] }, 'BAD_ARGUMENT', /one \{\}/],
+    ['too few values', { values: [] }, 'BAD_ARGUMENT', /0 values for 1/],
+  ])('%s', async (_, change, code, message) => {
+    const before = tf.memory().numTensors;
+    await expect(memit({ model, ...good, ...change })).rejects.toThrowError(
+      expect.objectContaining({ code, message: expect.stringMatching(message) as string }),
+    );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

@@ -1,0 +1,111 @@
+// Writing residuals layer by layer, each on the model with the earlier layers already changed (Meng et al. 2023).
+import { throwIfAborted } from '@safeinfer/backend';
+import type { Transformer, WeightName } from '@safeinfer/transformer';
+import type * as tf from '@tensorflow/tfjs-core';
+import { changedWeight } from '../delta/changed-weight.ts';
+import type { LowRankDelta } from '../delta/weight-delta.ts';
+import { meanVector, norm } from '../linear-algebra/vector.ts';
+import { readLookups } from '../lookup/read-lookups.ts';
+import type { PreparedEdit } from '../request/prepare-edit.ts';
+import { type OptimisedValue, optimiseValue, type ValueOptions } from '../value/optimise-value.ts';
+import type { BatchEdit, BatchEditOptions } from './batch-options.ts';
+
+/** Left factors X of dW = X RT in [in, out] orientation, from a layer's keys: one vector for each edit. */
+export type LayerSolve = (layer: number, keys: readonly Float64Array[]) => Float64Array[];
+
+export interface SpreadOptions extends Omit<BatchEditOptions, 'layers'> {
+  readonly layers: readonly number[];
+  readonly edits: readonly PreparedEdit[];
+  readonly settings: ValueOptions;
+  readonly solve: LayerSolve;
+  /** What the residual is divided by when `left` layers are still to be changed, this one included. */
+  readonly divisor: (left: number) => number;
+  /** Called on the edited model before it is freed. */
+  readonly after?: (edited: Transformer) => Promise<void>;
+}
+
+/** The given model is never changed: layers are replaced in a model that shares all other weights. */
+export async function spreadEdit(options: SpreadOptions): Promise<BatchEdit> {
+  const { model, layers, edits, solve, divisor, signal, onProgress } = options;
+  const values = await valuesOf(options);
+  const top = layers.at(-1)!;
+  const bare = edits.map(({ contexts }) => contexts[0]!);
+  const deltas: LowRankDelta[] = [];
+  const residualNorms: number[][] = [];
+  const keys: Float64Array[][] = [];
+  let edited = model.withWeights(new Map());
+  try {
+    for (const [i, layer] of layers.entries()) {
+      throwIfAborted(signal);
+      const layerKeys = await averagedKeys(edited, layer, edits);
+      const [streams] = await readLookups({
+        model: edited,
+        rows: bare,
+        points: [`blocks.${top}.hook_resid_post`],
+      });
+      const residuals = streams.map((h, e) => values[e]!.value.map((z, d) => z - h[d]!));
+      const share = divisor(layers.length - i);
+      const delta: LowRankDelta = {
+        weight: `blocks.${layer}.mlp.W_out`,
+        lefts: solve(layer, layerKeys),
+        rights: residuals.map((residual) => residual.map((x) => x / share)),
+      };
+      const next = edited.withWeights(
+        new Map<WeightName, tf.Tensor>([
+          [delta.weight, await changedWeight(edited.weights.get(delta.weight)!, [delta])],
+        ]),
+      );
+      edited.dispose();
+      edited = next;
+      deltas.push(delta);
+      keys.push(layerKeys);
+      residualNorms.push(residuals.map(norm));
+      onProgress?.({ phase: 'layers', done: i + 1, total: layers.length });
+    }
+    await options.after?.(edited);
+  } finally {
+    edited.dispose();
+  }
+  return {
+    requests: edits.map(({ request }) => request),
+    deltas,
+    values,
+    residualNorms,
+    keys,
+    subjectFirst: edits.flatMap(({ subjectFirst }, e) => (subjectFirst ? [e] : [])),
+  };
+}
+
+async function valuesOf(options: SpreadOptions): Promise<readonly OptimisedValue[]> {
+  if (options.values) return options.values;
+  const { model, layers, edits, settings, signal, onProgress } = options;
+  const layer = layers.at(-1)!;
+  const values: OptimisedValue[] = [];
+  for (const { contexts, target, essence } of edits) {
+    const at = `blocks.${layer}.hook_resid_post` as const;
+    values.push(
+      await optimiseValue({ model, layer, contexts, target, essence, settings, at, signal }),
+    );
+    onProgress?.({ phase: 'values', done: values.length, total: edits.length });
+  }
+  return values;
+}
+
+/** Mean within each group of contexts (the bare prompt; the others), then mean of the groups. */
+export async function averagedKeys(
+  model: Transformer,
+  layer: number,
+  edits: readonly PreparedEdit[],
+): Promise<Float64Array[]> {
+  const [keys] = await readLookups({
+    model,
+    rows: edits.flatMap(({ contexts }) => contexts),
+    points: [`blocks.${layer}.mlp.hook_post`],
+  });
+  let start = 0;
+  return edits.map(({ contexts }) => {
+    const [bare, ...others] = keys.slice(start, start + contexts.length);
+    start += contexts.length;
+    return others.length === 0 ? bare! : meanVector([bare!, meanVector(others)]);
+  });
+}
