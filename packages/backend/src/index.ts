@@ -1,5 +1,10 @@
 // Public API of @safeinfer/backend.
 export { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
+export {
+  type BackendFacts,
+  describeBackends,
+  type MachineFacts,
+} from './describe-backends.ts';
 export type { Started, StartOptions, WeightPrecision } from './detect/candidate.ts';
 export { einsum } from './einsum.ts';
 export {

@@ -1,20 +1,10 @@
 // Choice of a tfjs backend: the best that works here, and why each better one was not taken.
 import * as tf from '@tensorflow/tfjs-core';
 import { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
-import {
-  BackendRefusal,
-  type Candidate,
-  type Started,
-  type StartOptions,
-  type WeightPrecision,
-} from './detect/candidate.ts';
-import { cpu } from './detect/cpu.ts';
-import { ort } from './detect/ort.ts';
-import { tfjsNode, tfjsNodeGpu } from './detect/tfjs-node.ts';
-import { wasm } from './detect/wasm.ts';
-import { webgpu } from './detect/webgpu.ts';
+import type { WeightPrecision } from './detect/candidate.ts';
 import { prepareTfjs } from './prepare-tfjs.ts';
 import { SafeInferError, throwIfAborted } from './safe-infer-error.ts';
+import { asRefusal, startBackend } from './start-backend.ts';
 
 export interface UseBackendOptions {
   /** A backend, or `auto` (the default): the first of `BACKEND_ORDER` that works. */
@@ -48,22 +38,6 @@ export interface BackendReport {
   readonly weights: WeightPrecision;
 }
 
-const CANDIDATES: Readonly<Record<BackendName, Candidate>> = {
-  'tfjs-node-gpu': tfjsNodeGpu,
-  webgpu,
-  ort,
-  'tfjs-node': tfjsNode,
-  wasm,
-  cpu,
-};
-
-/** Backends that can hold rounded weights. */
-const ROUNDS: Readonly<Partial<Record<BackendName, readonly WeightPrecision[]>>> = {
-  ort: ['int8'],
-  'tfjs-node': ['bf16'],
-  'tfjs-node-gpu': ['bf16'],
-};
-
 /**
  * Starts a backend and makes it tfjs's active one. Calling it again switches.
  *
@@ -79,7 +53,7 @@ export async function useBackend(options: UseBackendOptions = {}): Promise<Backe
   for (const candidate of name === 'auto' ? BACKEND_ORDER : [name]) {
     throwIfAborted(signal);
     try {
-      const started = await start(candidate, { threads, weights });
+      const started = await startBackend(candidate, { threads, weights });
       return {
         name: candidate,
         tfBackend: TF_BACKEND[candidate],
@@ -107,31 +81,8 @@ export async function useBackend(options: UseBackendOptions = {}): Promise<Backe
   });
 }
 
-async function start(name: BackendName, options: StartOptions): Promise<Started> {
-  const able = ROUNDS[name] ?? [];
-  const { weights = 'float32' } = options;
-  if (weights !== 'float32' && !able.includes(weights)) {
-    throw new BackendRefusal(
-      `it cannot hold weights as ${weights}`,
-      'ask for ort with int8, or for tfjs-node with bf16',
-    );
-  }
-  const started = await CANDIDATES[name].start(options);
-  if (!(await tf.setBackend(TF_BACKEND[name]))) {
-    throw new BackendRefusal('tfjs could not initialise it', 'look at the warning above');
-  }
-  await tf.ready();
-  return started;
-}
-
-function asRefusal(name: BackendName, error: unknown): BackendRefusal {
-  if (error instanceof BackendRefusal) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new BackendRefusal(`${name} failed while starting: ${reason}`, 'report this', error);
-}
-
 function check(name: string, threads: number | undefined): void {
-  if (name !== 'auto' && !Object.hasOwn(CANDIDATES, name)) {
+  if (name !== 'auto' && !(BACKEND_ORDER as readonly string[]).includes(name)) {
     throw new SafeInferError(`there is no backend '${name}'`, {
       code: 'BAD_ARGUMENT',
       hint: `use one of auto, ${BACKEND_ORDER.join(', ')}`,
