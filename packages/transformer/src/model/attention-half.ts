@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { appendKeys, segmentsOf } from '../cache/append-keys.ts';
 import { arrangeColumns, type KeyColumn } from '../cache/key-columns.ts';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
-import { attentionScores, attentionValues, fusedAttention } from '../ops/attention.ts';
+import { attention, attentionScores, attentionValues } from '../ops/attention.ts';
 import { linear } from '../ops/linear.ts';
 import { rope } from '../ops/rope.ts';
 import { fusedOutput, fusedProjections } from './fused-halves.ts';
@@ -101,8 +101,8 @@ function attend(options: {
   readonly scaled: boolean;
 }): tf.Tensor3D {
   const { pass, layer, q, k, v } = options;
-  const { attention, layers } = pass.config;
-  const scaled = pack(pass, options.scaled ? q : tf.mul(q, attention.scale[layer] ?? 1));
+  const { attention: settings, layers } = pass.config;
+  const scaled = pack(pass, options.scaled ? q : tf.mul(q, settings.scale[layer] ?? 1));
   const columns = keyColumns(pass, layer, { k: pack(pass, k), v: pack(pass, v) });
   const positions = pass.layout.streams.map((_, s) =>
     columns
@@ -110,22 +110,26 @@ function attend(options: {
       .reduce(joinPositions),
   );
   const mask = maskFor(pass, positions, layers[layer]?.window ?? null);
-  const inputs = { q: scaled, blocks: columns, mask, softcap: attention.softcap };
-  const fused = fusedAttention(inputs);
+  const inputs = { q: scaled, blocks: columns, mask, softcap: settings.softcap };
   const scoresName: HookName = `blocks.${layer}.attn.hook_attn_scores`;
   const patternName: HookName = `blocks.${layer}.attn.hook_pattern`;
-  const watched = pass.touches(scoresName) || pass.touches(patternName);
-  if (fused !== undefined && !watched) return unpack(pass, fused);
+  const causal = pass.side === 'right';
+  if (!pass.touches(scoresName) && !pass.touches(patternName)) {
+    return unpack(pass, attention(inputs, causal));
+  }
   const frame = { queries: slotPositions(pass), keys: positions };
   const scores = attentionScores(inputs);
   const passedScores = pass.at(scoresName, scores, frame);
   const pattern = tf.softmax(passedScores);
   const passedPattern = pass.at(patternName, pattern, frame);
-  // A hook that only looks must not move a bit: computation goes on with the kernel's own result.
+  // A hook that only looks must not move a bit: computation goes on as if nobody had looked.
   const changed = passedScores !== scores || passedPattern !== pattern;
-  if (fused !== undefined && !changed) return unpack(pass, fused);
-  return unpack(pass, attentionValues(passedPattern, columns));
+  return unpack(
+    pass,
+    changed ? attentionValues(passedPattern, columns) : attention(inputs, causal),
+  );
 }
+
 interface Keys {
   readonly k: tf.Tensor4D;
   readonly v: tf.Tensor4D;

@@ -93,10 +93,52 @@ export function attentionValues(pattern: tf.Tensor4D, blocks: readonly KeyBlock[
   return values.length === 1 ? (values[0] as tf.Tensor4D) : (tf.addN(values) as tf.Tensor4D);
 }
 
+// Longer runs of queries are cut: scores of 256 queries at a time bound the memory, and later keys, which the
+// causal mask hides anyway, are left out of earlier pieces (nearly half of the work of a long prompt).
+const QUERIES = 256;
+
+/**
+ * softmax(scores + mask) v, [S, h, T, e]: by the backend's kernel where it has one. The last T keys of the
+ * last block are the queries' own tokens, in order; with `causal` keys after a query are known to be masked.
+ */
+export function attention(
+  inputs: AttentionInputs,
+  causal: boolean,
+  piece: number = QUERIES,
+): tf.Tensor4D {
+  const { q, blocks, mask } = inputs;
+  const length = q.shape[2];
+  if (!causal || length <= piece || mask === undefined) return attentionPiece(inputs);
+  const last = blocks.at(-1) as KeyBlock;
+  const others = blocks.slice(0, -1);
+  const before = others.reduce((sum, { k }) => sum + k.shape[2], 0);
+  const pieces: tf.Tensor4D[] = [];
+  for (let start = 0; start < length; start += piece) {
+    const size = Math.min(piece, length - start);
+    const keys = last.k.shape[2] - length + start + size;
+    const cut = (x: tf.Tensor4D): tf.Tensor4D => tf.slice(x, [0, 0, 0, 0], [-1, -1, keys, -1]);
+    pieces.push(
+      attentionPiece({
+        ...inputs,
+        q: tf.slice(q, [0, 0, start, 0], [-1, -1, size, -1]),
+        blocks: [...others, { k: cut(last.k), v: cut(last.v) }],
+        mask: tf.slice(mask, [0, 0, start, 0], [-1, -1, size, before + keys]),
+      }),
+    );
+  }
+  return tf.concat(pieces, 2);
+}
+
+function attentionPiece(inputs: AttentionInputs): tf.Tensor4D {
+  const fused = fusedAttention(inputs);
+  if (fused !== undefined) return fused;
+  return attentionValues(tf.softmax(attentionScores(inputs)), inputs.blocks);
+}
+
 /** Attention in one kernel, or undefined where the backend has none, forks share a block, or a gradient is recorded. */
-export function fusedAttention(inputs: AttentionInputs): tf.Tensor4D | undefined {
+function fusedAttention(inputs: AttentionInputs): tf.Tensor4D | undefined {
   const { q, blocks, mask, softcap: cap } = inputs;
-  const [streams] = q.shape;
+  const streams = q.shape[0];
   if (!hasFusedKernel('SafeInferAttention') || blocks.some(({ k }) => k.shape[0] !== streams)) {
     return undefined;
   }
@@ -105,10 +147,7 @@ export function fusedAttention(inputs: AttentionInputs): tf.Tensor4D | undefined
     named[`k${i}`] = k;
     named[`v${i}`] = v;
   });
-  // The kernel reads one mask a stream.
-  if (mask !== undefined) {
-    named['mask'] = mask.shape[0] === streams ? mask : tf.tile(mask, [streams, 1, 1, 1]);
-  }
+  if (mask !== undefined) named['mask'] = mask;
   return runFused(
     'SafeInferAttention',
     { q, ...named },

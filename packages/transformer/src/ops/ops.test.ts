@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { normals } from '../random/seeded-random.ts';
 import { activate, composedActivation, gate } from './activation.ts';
-import { attentionScores, attentionValues, fusedAttention } from './attention.ts';
+import { attention, attentionScores, attentionValues } from './attention.ts';
 import { linear } from './linear.ts';
+import { attentionMask } from './mask.ts';
 import { composedNorm, norm } from './norm.ts';
 import { composedRope, pairMatrix, rope } from './rope.ts';
 
@@ -135,9 +136,45 @@ await describeOnBackends('fast forms equal composed ones', () => {
         const q = normal<tf.Tensor4D>(streams, 6, length, 16);
         const composed = (own: tf.Tensor): tf.Tensor4D =>
           attentionValues(tf.softmax(attentionScores(inputs(own))), blocks);
-        const fused = fusedAttention(inputs(q));
-        if (fused !== undefined) expect(difference(fused, composed(q))).toBeLessThan(1e-5);
-        expect(slopeError(composed, q)).toBeLessThan(0.01);
+        const fast = (own: tf.Tensor): tf.Tensor4D => attention(inputs(own), false);
+        expect(difference(fast(q), composed(q))).toBeLessThan(1e-5);
+        expect(slopeError(fast, q)).toBeLessThan(0.01);
+      }
+    }),
+  );
+
+  it(
+    'long runs of queries in pieces equal one piece, over cached keys, windows and padding',
+    tidy(() => {
+      const [length, cached] = [60, 9];
+      const line = (from: number, count: number): Int32Array =>
+        Int32Array.from({ length: count }, (_, i) => from + i);
+      const short = line(cached, length).map((p) => (p < 55 ? p : -1)); // a row that ends earlier
+      for (const window of [null, 10]) {
+        const queries = [line(cached, length), short];
+        const keys = queries.map((own) => Int32Array.of(...line(0, cached), ...own));
+        const values = attentionMask({ queries, keys, window }) as Float32Array;
+        const mask = tf.tensor4d(values, [2, 1, length, cached + length]);
+        // The cached keys lie in a block of their own, and then in one block with the new ones.
+        for (const sizes of [[cached, length], [cached + length]]) {
+          seed = 77;
+          const blocks = sizes.map((n) => ({
+            k: normal<tf.Tensor4D>(2, 1, n, 8),
+            v: normal<tf.Tensor4D>(2, 1, n, 8),
+          }));
+          const q = normal<tf.Tensor4D>(2, 2, length, 8);
+          const inputs = { q, blocks, mask, softcap: null };
+          const pieces = attention(inputs, true, 16);
+          const whole = attentionValues(tf.softmax(attentionScores(inputs)), blocks);
+          // Outputs of padding differ and are dropped.
+          const real = (x: tf.Tensor): tf.Tensor[] => [
+            tf.slice(x, [0], [1]),
+            tf.slice(x, [1, 0, 0], [1, -1, 46]),
+          ];
+          real(pieces).forEach((piece, i) => {
+            expect(difference(piece, real(whole)[i]!)).toBeLessThan(1e-5);
+          });
+        }
       }
     }),
   );
