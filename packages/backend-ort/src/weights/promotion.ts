@@ -1,6 +1,7 @@
 // When a right operand counts as a constant weight and moves into a session of its own.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OrtBackend } from '../ort-backend.ts';
+import { dropArray } from './collect-garbage.ts';
 import { EightBitWeight } from './eight-bit-weight.ts';
 import { type ConstantWeight, PackedWeight } from './packed-weight.ts';
 
@@ -49,5 +50,6 @@ export function packedFor(
     return undefined;
   }
   record.pack(packed);
+  dropArray(values.byteLength);
   return packed;
 }
