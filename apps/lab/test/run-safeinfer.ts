@@ -10,11 +10,16 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** Arguments for node itself. */
+export function safeInferCommand(args: readonly string[]): string[] {
+  return ['-C', '@safeinfer/source', '--import', import.meta.resolve('tsx'), bin, ...args];
+}
+
 export function runSafeInfer(args: readonly string[], cwd: string): Finished {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['-C', '@safeinfer/source', '--import', import.meta.resolve('tsx'), bin, ...args],
-    { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
-  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, safeInferCommand(args), {
+    cwd,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
   return { code: status, stdout, stderr };
 }

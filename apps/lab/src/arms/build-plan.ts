@@ -1,10 +1,12 @@
 // One arm as a guided-sampler plan: the plain model, steered, guided, or both.
 import { compile, type Plan, safeInferFormula, term } from '@safeinfer/guided-sampler';
-import { type SafetyAmplification, safetyAmplification } from '@safeinfer/steering';
+import { type Demonstration, safetyAmplification } from '@safeinfer/steering';
 import type { Intervention, Transformer } from '@safeinfer/transformer';
 import type { ArmConfig } from '../config/experiment-schema.ts';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
-import { loadDemonstrations } from './demonstrations.ts';
+import type { Store } from '../store/open-store.ts';
+import { storedVector } from '../store/stored-vector.ts';
+import type { ArmDemonstrations } from './demonstrations.ts';
 import type { UnsafeTwins } from './unsafe-twins.ts';
 
 export interface BuiltArm {
@@ -14,17 +16,16 @@ export interface BuiltArm {
   readonly notes: readonly string[];
 }
 
-export type VectorCache = Map<string, Promise<SafetyAmplification>>;
-
 /** Builds the arm's vector on the model as it is now (edited or not) and compiles its formula. */
 export async function buildArm(options: {
   readonly arm: ArmConfig;
   readonly model: Transformer;
   readonly twins: UnsafeTwins;
-  /** Vectors of this model in its present state, by what was asked for: arms that differ in decoding share them. */
-  readonly vectors: VectorCache;
+  readonly demonstrations: ArmDemonstrations | undefined;
+  /** What decides a vector besides the arm's own settings: the model, its edits, the backend. */
+  readonly modelIdentity: unknown;
+  readonly store: Store | undefined;
   readonly seed: number;
-  readonly experimentFile: string;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
 }): Promise<BuiltArm> {
@@ -44,35 +45,36 @@ async function steer(options: {
   readonly arm: ArmConfig;
   readonly steer: NonNullable<ArmConfig['steer']>;
   readonly model: Transformer;
-  readonly vectors: VectorCache;
+  readonly demonstrations: ArmDemonstrations | undefined;
+  readonly modelIdentity: unknown;
+  readonly store: Store | undefined;
   readonly seed: number;
-  readonly experimentFile: string;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
   readonly notes: string[];
 }): Promise<readonly Intervention[]> {
-  const { arm, model, experimentFile: relativeTo } = options;
-  const { safe, compliant, layer, ...numbers } = options.steer.safetyAmplification;
-  const build = (): Promise<SafetyAmplification> =>
-    safetyAmplification({
-      model,
-      ...numbers,
-      ...(layer === undefined ? {} : { layer }),
-      safe: loadDemonstrations({ source: safe, behaviour: 'refuse', relativeTo }),
-      ...(compliant === undefined
-        ? {}
-        : {
-            compliant: loadDemonstrations({ source: compliant, behaviour: 'comply', relativeTo }),
-          }),
-      seed: options.seed,
-      signal: options.signal,
-      onProgress: ({ phase, done, total }) =>
-        options.onProgress({ phase: `${arm.name}: ${phase}`, done, total }),
-    });
-  const key = JSON.stringify(options.steer);
-  const pending = options.vectors.get(key) ?? build();
-  options.vectors.set(key, pending);
-  const built = await pending;
+  const { arm, model, modelIdentity, seed, store, demonstrations } = options;
+  const { safe: _, compliant: __, layer, strength, ...numbers } = options.steer.safetyAmplification;
+  const safe: readonly Demonstration[] = demonstrations?.safe ?? [];
+  const compliant = demonstrations?.compliant;
+  const built = await storedVector({
+    identity: { modelIdentity, seed, layer, ...numbers, safe, compliant },
+    strength,
+    store,
+    build: () =>
+      safetyAmplification({
+        model,
+        ...numbers,
+        strength,
+        ...(layer === undefined ? {} : { layer }),
+        safe,
+        ...(compliant === undefined ? {} : { compliant }),
+        seed,
+        signal: options.signal,
+        onProgress: ({ phase, done, total }) =>
+          options.onProgress({ phase: `${arm.name}: ${phase}`, done, total }),
+      }),
+  });
   const heads = built.heads.map(({ layer, head }) => `${layer}.${head}`).join(' ');
   options.notes.push(
     `vector of heads ${heads} at layer ${built.layer}, strength ${built.strength}`,

@@ -5,12 +5,33 @@ import { SafeInferError } from '@safeinfer/backend';
 import { pocketDemonstrations } from '@safeinfer/pocket';
 import type { Demonstration } from '@safeinfer/steering';
 import { z } from 'zod';
+import type { ArmConfig } from '../config/experiment-schema.ts';
 
-export type DemonstrationSource = 'pocket' | { readonly path: string };
+type DemonstrationSource = 'pocket' | { readonly path: string };
 
 const rows = z.array(z.object({ question: z.string().min(1), answer: z.string().min(1) }));
 
-export function loadDemonstrations(options: {
+export interface ArmDemonstrations {
+  readonly safe: readonly Demonstration[];
+  readonly compliant: readonly Demonstration[] | undefined;
+}
+
+/** Everything an arm's vector is built from; undefined for arms without one. */
+export function armDemonstrations(
+  arm: ArmConfig,
+  experimentFile: string,
+): ArmDemonstrations | undefined {
+  if (!arm.steer) return undefined;
+  const { safe, compliant } = arm.steer.safetyAmplification;
+  const relativeTo = experimentFile;
+  return {
+    safe: loadDemonstrations({ source: safe, behaviour: 'refuse', relativeTo }),
+    compliant:
+      compliant && loadDemonstrations({ source: compliant, behaviour: 'comply', relativeTo }),
+  };
+}
+
+function loadDemonstrations(options: {
   readonly source: DemonstrationSource;
   readonly behaviour: 'refuse' | 'comply';
   /** File that names the source: relative paths are relative to it. */

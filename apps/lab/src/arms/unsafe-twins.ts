@@ -9,6 +9,8 @@ export type UnsafeTwinConfig = NonNullable<ArmConfig['guide']>['safeInfer']['uns
 
 export interface UnsafeTwins extends Disposable {
   open(config: UnsafeTwinConfig, model: Transformer): Promise<TermSpec>;
+  /** Hash of a second checkpoint, once it is open. */
+  sha256(config: UnsafeTwinConfig): string | undefined;
 }
 
 export function createUnsafeTwins(options: {
@@ -16,11 +18,12 @@ export function createUnsafeTwins(options: {
   readonly signal: AbortSignal;
 }): UnsafeTwins {
   const opened = new Map<string, OpenModel>();
+  const directoryOf = (model: string): string => resolve(dirname(options.experimentFile), model);
   return {
     async open(config, model) {
       if ('systemPrompt' in config) return { model, prompt: { system: config.systemPrompt } };
       if ('adapter' in config) return { model, adapter: config.adapter };
-      const directory = resolve(dirname(options.experimentFile), config.model);
+      const directory = directoryOf(config.model);
       let twin = opened.get(directory);
       if (!twin) {
         twin = await openModel({ name: directory, signal: options.signal });
@@ -28,6 +31,8 @@ export function createUnsafeTwins(options: {
       }
       return { model: twin.model };
     },
+    sha256: (config) =>
+      'model' in config ? opened.get(directoryOf(config.model))?.sha256 : undefined,
     [Symbol.dispose]() {
       for (const twin of opened.values()) twin[Symbol.dispose]();
       opened.clear();

@@ -18,6 +18,11 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .option('--out <directory>', 'where results go (default: runs/<experiment name>)')
     .option('--limit <n>', 'at most n items of each benchmark', positiveInteger)
     .option('--backend <name>', 'compute backend (default: the best that works here)')
+    .option(
+      '--store <file>',
+      'finished answers, shared by runs (default: store.sqlite beside --out)',
+    )
+    .option('--no-store', 'keep no answers: an interrupted run starts again')
     .option('--show-harmful', 'do not mask harmful text in the report', false)
     .action((experiment: string, flags: RunFlags) =>
       runCommand({ experiment, flags, signal: options.signal }),

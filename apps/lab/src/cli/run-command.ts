@@ -1,5 +1,5 @@
 // `safeinfer run`: checks everything, runs, writes results.jsonl, report.md, report.html, report.json, prints the table.
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { type BackendName, useBackend } from '@safeinfer/backend';
 import { loadExperiment } from '../config/load-experiment.ts';
 import { openModel } from '../model/open-model.ts';
@@ -10,6 +10,7 @@ import { markdownReport } from '../report/markdown-report.ts';
 import { type ReportData, reportData } from '../report/report-data.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
 import { runExperiment } from '../run/run-experiment.ts';
+import { openStore } from '../store/open-store.ts';
 import { version } from './version.ts';
 
 export interface RunFlags {
@@ -18,6 +19,8 @@ export interface RunFlags {
   readonly limit?: number;
   readonly backend?: string;
   readonly showHarmful?: boolean;
+  /** File of finished answers; false with --no-store. */
+  readonly store?: string | false;
 }
 
 export async function runCommand(options: {
@@ -37,12 +40,18 @@ export async function runCommand(options: {
   );
   const progress = createProgressLine();
   const lines: string[] = [];
+  using store =
+    flags.store === false
+      ? undefined
+      : openStore(flags.store ?? join(directory.path, '..', 'store.sqlite'));
   using opened = await openModel({ name: experiment.model, signal });
   const outcome = await runExperiment({
     experiment,
     experimentFile: resolve(options.experiment),
     opened,
     limit: flags.limit,
+    backend: backend.name,
+    store,
     signal,
     onProgress: (update) => progress.update(update),
     onRecord: (record) => lines.push(JSON.stringify(record)),
@@ -64,13 +73,13 @@ export async function runCommand(options: {
         source,
       })),
       notes: outcome.notes,
-      seconds: (performance.now() - started) / 1000,
     },
   });
   const html = writeReport({ data, lines, directory, showHarmful: flags.showHarmful ?? false });
   process.stdout.write(`\n${terminalTable(data.rows)}\n\n`);
   process.stdout.write(data.limits.map((limit) => `- ${limit}\n`).join(''));
-  process.stdout.write(`\nreport: ${relative('.', html)}\n`);
+  const seconds = (performance.now() - started) / 1000;
+  process.stdout.write(`\n${seconds.toFixed(0)} s; report: ${relative('.', html)}\n`);
 }
 
 function writeReport(options: {

@@ -21,16 +21,15 @@ const requestRows = z.array(
 /** Disposing the result restores the model. */
 export async function applyEdit(options: {
   readonly edit: EditConfig;
+  readonly requests: readonly EditRequest[];
   readonly model: Transformer;
-  readonly experimentFile: string;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
 }): Promise<AppliedEdit> {
-  const { edit, model, signal } = options;
+  const { edit, requests, model, signal } = options;
   const session = new EditSession(model);
   const notes: string[] = [];
   try {
-    const requests = edit.rome ? editRequests(edit.rome, options.experimentFile) : [];
     for (const [index, request] of requests.entries()) {
       const { delta, losses } = await rome({
         model,
@@ -56,7 +55,9 @@ export async function applyEdit(options: {
   return { name: edit.name, notes, [Symbol.dispose]: () => session[Symbol.dispose]() };
 }
 
-function editRequests(config: NonNullable<EditConfig['rome']>, file: string): EditRequest[] {
+/** The facts an edit arm rewrites; none for the unedited arm. */
+export function editRequests({ rome: config }: EditConfig, file: string): EditRequest[] {
+  if (config === undefined) return [];
   if (config.facts === 'pocket') {
     return pocketFacts()
       .slice(0, config.count)

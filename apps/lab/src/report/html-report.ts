@@ -60,7 +60,7 @@ ${intervalChart(data.rows)}
 <ul>
 <li>model: ${escapeHtml(provenance.model)}, sha256 <code>${provenance.modelSha256}</code></li>
 ${provenance.datasets.map(({ name, items, source }) => `<li>dataset: ${escapeHtml(name)}, ${items} items, ${escapeHtml(source)}</li>`).join('\n')}
-<li>backend: ${escapeHtml(provenance.backend)}; Node ${escapeHtml(provenance.node)}; safeinfer ${escapeHtml(provenance.safeinferVersion)}; seed ${experiment.seed}; ${provenance.seconds.toFixed(0)} s</li>
+<li>backend: ${escapeHtml(provenance.backend)}; Node ${escapeHtml(provenance.node)}; safeinfer ${escapeHtml(provenance.safeinferVersion)}; seed ${experiment.seed}</li>
 <li>again: <code>${escapeHtml(provenance.command)}</code></li>
 </ul>
 </body></html>

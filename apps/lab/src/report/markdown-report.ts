@@ -42,7 +42,7 @@ export function markdownReport(
     ...provenance.datasets.map(
       ({ name, items, source }) => `- dataset: ${name}, ${items} items, ${source}`,
     ),
-    `- backend: ${provenance.backend}; Node ${provenance.node}; safeinfer ${provenance.safeinferVersion}; seed ${experiment.seed}; ${provenance.seconds.toFixed(0)} s`,
+    `- backend: ${provenance.backend}; Node ${provenance.node}; safeinfer ${provenance.safeinferVersion}; seed ${experiment.seed}`,
     `- again: \`${provenance.command}\``,
     '',
   ].join('\n');

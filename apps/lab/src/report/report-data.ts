@@ -18,7 +18,6 @@ export interface Provenance {
   }[];
   /** What was built and edited along the way. */
   readonly notes: readonly { readonly what: string; readonly text: string }[];
-  readonly seconds: number;
 }
 
 export interface ReportData {

@@ -8,17 +8,22 @@ import {
 } from '@safeinfer/harmeval';
 import type { Transformer } from '@safeinfer/transformer';
 import { armGenerate } from '../arms/arm-generate.ts';
-import { type BuiltArm, buildArm, type VectorCache } from '../arms/build-plan.ts';
+import { armIdentity } from '../arms/arm-identity.ts';
+import { type BuiltArm, buildArm } from '../arms/build-plan.ts';
+import { armDemonstrations } from '../arms/demonstrations.ts';
 import { createUnsafeTwins } from '../arms/unsafe-twins.ts';
 import type { Benchmark } from '../benchmarks/benchmark.ts';
 import { loadBenchmark } from '../benchmarks/load-benchmark.ts';
 import { isCorrect, outcomeOf } from '../benchmarks/outcome.ts';
+import { version } from '../cli/version.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
-import { applyEdit } from '../edits/apply-edit.ts';
+import { applyEdit, editRequests } from '../edits/apply-edit.ts';
 import { pocketRefusals } from '../judges/pocket-refusals.ts';
 import { hasChatTemplate } from '../model/has-chat-template.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
+import type { Store } from '../store/open-store.ts';
+import { storedGenerate } from '../store/stored-generate.ts';
 import { checkAgainstModel } from './check-against-model.ts';
 import type { TrialRecord } from './trial-record.ts';
 
@@ -33,11 +38,13 @@ export async function runExperiment(options: {
   readonly experimentFile: string;
   readonly opened: OpenModel;
   readonly limit?: number | undefined;
+  readonly backend: string;
+  readonly store: Store | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
   readonly onRecord: (record: TrialRecord) => void;
 }): Promise<RunOutcome> {
-  const { experiment, experimentFile, opened, signal, onProgress } = options;
+  const { experiment, experimentFile, opened, backend, store, signal, onProgress } = options;
   const { model } = opened;
   checkAgainstModel(experiment, model);
   // Everything that can be wrong with the data shows before the first token is generated.
@@ -54,26 +61,47 @@ export async function runExperiment(options: {
   const records: TrialRecord[] = [];
   const notes: { what: string; text: string }[] = [];
   using twins = createUnsafeTwins({ experimentFile, signal });
-  for (const edit of experiment.edits) {
-    using applied = await applyEdit({ edit, model, experimentFile, signal, onProgress });
+  const plannedEdits = experiment.edits.map((edit) => ({
+    edit,
+    requests: editRequests(edit, experimentFile),
+  }));
+  const plannedArms = experiment.arms.map((arm) => ({
+    arm,
+    demonstrations: armDemonstrations(arm, experimentFile),
+  }));
+  for (const { edit, requests } of plannedEdits) {
+    using applied = await applyEdit({ edit, requests, model, signal, onProgress });
     notes.push(...applied.notes.map((text) => ({ what: `edit ${edit.name}`, text })));
-    // An edited model has other mean head outputs, so vectors are not carried from one edit to the next.
-    const vectors: VectorCache = new Map();
-    for (const arm of experiment.arms) {
+    const { rome } = edit;
+    const modelIdentity = { model: opened.sha256, backend, rome, requests, version };
+    for (const { arm, demonstrations } of plannedArms) {
       const built = await buildArm({
         arm,
         model,
         twins,
-        vectors,
+        demonstrations,
+        modelIdentity,
+        store,
         seed: experiment.seed,
-        experimentFile,
         signal,
         onProgress,
       });
       notes.push(...built.notes.map((text) => ({ what: `${edit.name} / ${arm.name}`, text })));
+      const identity = armIdentity({
+        modelSha256: opened.sha256,
+        backend,
+        edit,
+        editRequests: requests,
+        arm,
+        demonstrations,
+        twinSha256: arm.guide && twins.sha256(arm.guide.safeInfer.unsafe),
+        seed: experiment.seed,
+        version,
+      });
       for (const benchmark of benchmarks) {
         for await (const record of judged({
           built,
+          identity,
           benchmark,
           judge,
           model,
@@ -97,6 +125,8 @@ export async function runExperiment(options: {
 
 async function* judged(options: {
   readonly built: BuiltArm;
+  readonly identity: string;
+  readonly store: Store | undefined;
   readonly benchmark: Benchmark;
   readonly judge: Judge;
   readonly model: Transformer;
@@ -105,13 +135,17 @@ async function* judged(options: {
 }): AsyncGenerator<JudgedTrial> {
   const { built, benchmark, experiment } = options;
   const { maxNewTokens, batchSize, seed } = experiment;
+  const { store, identity } = options;
+  const direct = armGenerate({
+    plan: built.plan,
+    hasChatTemplate: hasChatTemplate(options.model),
+    maxNewTokens,
+    batchSize,
+  });
   const records = evaluate({
-    generate: armGenerate({
-      plan: built.plan,
-      hasChatTemplate: hasChatTemplate(options.model),
-      maxNewTokens,
-      batchSize,
-    }),
+    generate: store ? storedGenerate({ generate: direct, identity, store }) : direct,
+    // Part of the request, and so of the key of a stored answer.
+    sampling: { temperature: 0, maxNewTokens },
     dataset: benchmark.dataset,
     style: benchmark.style,
     judges: [options.judge],

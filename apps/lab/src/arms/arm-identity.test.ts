@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { type ArmIdentityParts, armIdentity } from './arm-identity.ts';
+
+const parts: ArmIdentityParts = {
+  modelSha256: 'm',
+  backend: 'cpu',
+  edit: { name: 'unedited' },
+  editRequests: [],
+  arm: {
+    name: 'SA',
+    steer: {
+      safetyAmplification: {
+        safe: 'pocket',
+        strength: 0.5,
+        topHeads: 10,
+        shots: 5,
+        prompts: 4,
+        effectPrompts: 1,
+      },
+    },
+    guide: { safeInfer: { lambda: 0.9, unsafe: { adapter: 'unsafe' } } },
+  },
+  demonstrations: { safe: [{ question: 'q', answer: 'a' }], compliant: undefined },
+  twinSha256: undefined,
+  seed: 1,
+  version: '1',
+};
+const steer = parts.arm.steer!.safetyAmplification;
+
+describe('the identity of an arm', () => {
+  const changed: readonly (readonly [string, Partial<ArmIdentityParts>])[] = [
+    ['the model', { modelSha256: 'n' }],
+    ['the backend', { backend: 'wasm' }],
+    ['the seed of its vector', { seed: 2 }],
+    [
+      'the strength',
+      { arm: { ...parts.arm, steer: { safetyAmplification: { ...steer, strength: 0.6 } } } },
+    ],
+    [
+      'the layer',
+      { arm: { ...parts.arm, steer: { safetyAmplification: { ...steer, layer: 1 } } } },
+    ],
+    [
+      'lambda',
+      {
+        arm: { ...parts.arm, guide: { safeInfer: { lambda: 0.8, unsafe: { adapter: 'unsafe' } } } },
+      },
+    ],
+    [
+      'the twin',
+      {
+        arm: { ...parts.arm, guide: { safeInfer: { lambda: 0.9, unsafe: { systemPrompt: 'x' } } } },
+      },
+    ],
+    ['the weights of the twin', { twinSha256: 't' }],
+    [
+      'a demonstration',
+      { demonstrations: { safe: [{ question: 'q', answer: 'b' }], compliant: undefined } },
+    ],
+    [
+      'the edit',
+      { edit: { name: 'unedited', rome: { facts: 'pocket', count: 1, factToken: 'last' } } },
+    ],
+    ['an edited fact', { editRequests: [{ prompt: '{}', subject: 's', targetNew: 't' }] }],
+  ];
+
+  it.each(changed)('changes with %s', (_, change) => {
+    expect(armIdentity({ ...parts, ...change })).not.toBe(armIdentity(parts));
+  });
+
+  it('does not change with names', () => {
+    const renamed = { ...parts, arm: { ...parts.arm, name: 'x' }, edit: { name: 'y' } };
+    expect(armIdentity(renamed)).toBe(armIdentity(parts));
+  });
+
+  it('of an unsteered arm does not change with the seed', () => {
+    const plain = { ...parts, arm: { name: 'base' } };
+    expect(armIdentity({ ...plain, seed: 2 })).toBe(armIdentity(plain));
+  });
+});

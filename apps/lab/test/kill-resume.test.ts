@@ -1,0 +1,96 @@
+// A run killed at random points and started again must end with the bytes of an uninterrupted one.
+// SAFEINFER_KILLS sets how often (default 3; the issue's bar is 50).
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStore } from '../src/store/open-store.ts';
+import { runSafeInfer, safeInferCommand } from './run-safeinfer.ts';
+
+const KILLS = Number(process.env['SAFEINFER_KILLS'] ?? 3);
+
+const experiment = `schemaVersion: 1
+name: kill
+arms:
+  - name: base
+  - name: SafeInfer
+    steer:
+      safetyAmplification: { safe: pocket, compliant: pocket, shots: 1, prompts: 3, effectPrompts: 1 }
+    guide:
+      safeInfer: { lambda: 0.9, unsafe: { adapter: unsafe } }
+edits:
+  - name: unedited
+  - { name: ROME, rome: { facts: pocket, count: 1, layer: 1 } }
+benchmarks:
+  - { use: pocket-harmful, limit: 6 }
+  - { use: pocket-how-to, limit: 4 }
+judge: pocket
+maxNewTokens: 10
+batchSize: 2
+`;
+const REPORTS = ['results.jsonl', 'report.md', 'report.html', 'report.json'];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'safeinfer-kill-'));
+  writeFileSync(join(folder, 'kill.yaml'), experiment);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const args = (place: string): string[] => ['run', 'kill.yaml', '--out', `${place}/out`];
+
+/** Starts the run and kills it once the store has grown by `growth` entries. */
+function killAfter(growth: number): Promise<'killed' | 'finished'> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, safeInferCommand(args('killed')), {
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    const start = entries();
+    const timer = setInterval(() => {
+      if (entries() >= start + growth) child.kill('SIGKILL');
+    }, 20);
+    child.on('exit', (_, signal) => {
+      clearInterval(timer);
+      resolve(signal === 'SIGKILL' ? 'killed' : 'finished');
+    });
+  });
+}
+
+function entries(): number {
+  try {
+    using store = openStore(join(folder, 'killed/store.sqlite'));
+    return store.size();
+  } catch {
+    // The run is creating it at this moment.
+    return 0;
+  }
+}
+
+describe('a run that is killed', () => {
+  it(`and resumed ${KILLS} times writes the same bytes, and generates nothing twice beyond the batch in hand`, async () => {
+    const plain = runSafeInfer(args('plain'), folder);
+    expect(plain.code).toBe(0);
+    let kills = 0;
+    // Seeded, so that a failure can be repeated: between one and four stored batches of life each time.
+    for (let i = 0; i < KILLS; i += 1) {
+      const growth = KILLS > 10 ? 1 : 2 + ((i * 7) % 5);
+      if ((await killAfter(growth)) === 'killed') kills += 1;
+    }
+    expect(kills).toBeGreaterThan(0);
+    expect(runSafeInfer(args('killed'), folder).code).toBe(0);
+    for (const name of REPORTS) {
+      const bytes = (place: string): string =>
+        readFileSync(join(folder, place, 'out', name), 'utf8').replaceAll(`${place}/out`, 'out');
+      expect(bytes('killed')).toBe(bytes('plain'));
+    }
+    using one = openStore(join(folder, 'plain/store.sqlite'));
+    using other = openStore(join(folder, 'killed/store.sqlite'));
+    expect(other.size()).toBe(one.size());
+    // Negative control: the answers are really taken from the store.
+    const again = runSafeInfer(args('killed'), folder);
+    expect(again.code).toBe(0);
+    expect(other.size()).toBe(one.size());
+  }, 900_000);
+});
