@@ -86,6 +86,11 @@ export {
   type Values,
 } from './hooks/intervention.ts';
 export {
+  interventionFromJson,
+  interventionKey,
+  interventionToJson,
+} from './hooks/intervention-json.ts';
+export {
   type Axis,
   BLOCK_POINTS,
   INPUT_POINTS,

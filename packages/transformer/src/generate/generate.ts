@@ -97,7 +97,8 @@ export async function* generate<T extends TextCodec>(
       for (const [place, entry] of active.entries()) {
         const { vocabSize } = model.config;
         const own = logits.subarray(place * vocabSize, (place + 1) * vocabSize);
-        if (own.some(Number.isNaN)) {
+        // Minus infinity is a legal logit (a banned token); NaN and plus infinity are faults.
+        if (own.some((logit) => Number.isNaN(logit) || logit === Number.POSITIVE_INFINITY)) {
           const { cache: _, ...row } = entry.row;
           throw await nonFiniteError(model, { ...row, tokens: entry.history }, entry.index);
         }
