@@ -1,10 +1,11 @@
 // Phi-1, 1.5 and 2: parallel block with one LayerNorm, partial rotary, biases everywhere, the head too.
-import { activationName, readActivation } from '../config/activation.ts';
+import { readActivation } from '../config/activation.ts';
 import type { ConfigReader } from '../config/config-reader.ts';
 import type { ModelConfig } from '../config/model-config.ts';
 import { readRotary, rotaryJson, rotaryShare } from '../config/rotary-config.ts';
 import { commonJson, decoder, rotaryBuffers, sameLayers } from './decoder.ts';
 import { type Family, linear, norm } from './family.ts';
+import { gptActivationName } from './gpt2.ts';
 import { firstRotary } from './llama.ts';
 import { readSizes, sizesJson } from './sizes.ts';
 
@@ -52,7 +53,7 @@ export const phi: Family = {
       ...rotaryJson(rotary),
       partial_rotary_factor: rotaryShare(rotary.dim, config.dHead),
       layer_norm_eps: config.norm.eps,
-      hidden_act: activationName[config.mlp.activation],
+      hidden_act: gptActivationName(config),
       qk_layernorm: config.attention.qkNorm !== 'none',
     };
   },

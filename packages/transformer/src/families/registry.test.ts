@@ -1,6 +1,7 @@
 // Reading and writing config.json: every fixture in both spellings, published models, and refusals.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { configText } from './config-text.ts';
 import { readModelConfig, writeModelConfig } from './registry.ts';
 
 const root = new URL('../../fixtures/', import.meta.url);
@@ -195,6 +196,17 @@ describe('readModelConfig on published configs', () => {
 
   it('takes architectures when model_type is absent', () => {
     expect(readModelConfig({ architectures: ['Olmo2ForCausalLM'] }).family).toBe('olmo2');
+  });
+});
+
+describe('configText', () => {
+  it('keeps the fraction of whole numbers that Python types as float, and of no other', () => {
+    const config = { final_logit_softcapping: 30, rope_scaling: { factor: 8 }, hidden_size: 32 };
+    const text = configText(config);
+    expect(text).toContain('"final_logit_softcapping": 30.0,');
+    expect(text).toContain('"factor": 8.0\n');
+    expect(text).toContain('"hidden_size": 32\n');
+    expect(JSON.parse(text)).toEqual(config);
   });
 });
 

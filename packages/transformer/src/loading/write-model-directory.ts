@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { configText } from '../families/config-text.ts';
 import { dtypeBits } from '../safetensors/dtype.ts';
 import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { JsonObject } from './read-json.ts';
@@ -46,7 +47,7 @@ export async function writeModelDirectory(options: WriteModelDirectoryOptions): 
   await mkdir(staging);
   try {
     const weights = await writeWeights(staging, options);
-    await writeFile(join(staging, 'config.json'), `${JSON.stringify(options.config, null, 2)}\n`);
+    await writeFile(join(staging, 'config.json'), configText(options.config));
     for (const name of copies) await copyFile(join(copyFrom ?? '', name), join(staging, name));
     throwIfAborted(signal);
     const stale = (await readdir(path)).filter(

@@ -2,6 +2,7 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '@safeinfer/backend';
+import { configText } from '../families/config-text.ts';
 import { writeModelConfig } from '../families/registry.ts';
 import { encodeWeights } from '../families/write-weights.ts';
 import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
@@ -49,7 +50,7 @@ export async function saveModel<T extends TextCodec>(
     tensors,
     signal === undefined ? {} : { signal },
   );
-  await writeFile(join(path, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+  await writeFile(join(path, 'config.json'), configText(json));
   if (tokenizerFrom === undefined) return;
   for (const name of await readdir(tokenizerFrom)) {
     if (TOKENIZER_FILE.test(name)) await copyFile(join(tokenizerFrom, name), join(path, name));
