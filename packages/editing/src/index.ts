@@ -15,6 +15,19 @@ export type {
   WeightDelta,
 } from './delta/weight-delta.ts';
 export { type FineTuneEdit, type FineTuneOptions, fineTune } from './fine-tune/fine-tune.ts';
+export {
+  ALPHA_EDIT_PRESETS,
+  type AlphaEditPreset,
+  type BatchPreset,
+  EMMET_PRESETS,
+  type EmmetPreset,
+  FINE_TUNE_PRESETS,
+  type FineTunePreset,
+  MEMIT_PRESETS,
+  type MemitPreset,
+  ROME_PRESETS,
+  type RomePreset,
+} from './presets/presets.ts';
 export { checkRequest, type EditRequest, type FactToken } from './request/edit-request.ts';
 export { encodeTarget, type LocatedPrompt, locatePrompt } from './request/lookup-index.ts';
 export { type TokenLine, tokenTable } from './request/token-table.ts';
@@ -25,7 +38,14 @@ export {
   type RomeOptions,
   rome,
 } from './rome/rome.ts';
+export {
+  type CollectMomentsOptions,
+  collectMoments,
+  type MomentProgress,
+} from './second-moment/collect-moments.ts';
+export { readMoments, writeMoments } from './second-moment/moment-file.ts';
 export { type NullSpace, nullSpace } from './second-moment/null-space.ts';
+export { readMomentNpz } from './second-moment/read-moment-npz.ts';
 export {
   type IdentityMoment,
   identityMoment,

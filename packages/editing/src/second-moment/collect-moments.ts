@@ -1,0 +1,153 @@
+// Measuring second moments over a text corpus: streamed, resumable, summed in float64.
+import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import type { HookName, Transformer } from '@safeinfer/transformer';
+import * as tf from '@tensorflow/tfjs-core';
+import { encode } from '../request/lookup-index.ts';
+import { checkLayer } from '../request/prepare-edit.ts';
+import { type MomentSums, readSums, writeSums } from './moment-file.ts';
+import type { MeasuredMoment } from './second-moment.ts';
+
+export interface CollectMomentsOptions {
+  readonly model: Transformer;
+  readonly layers: readonly number[];
+  /** Texts or token ids, in an order that a resumed run repeats. */
+  readonly texts: Iterable<string | readonly number[]> | AsyncIterable<string | readonly number[]>;
+  /** Stop after so many tokens. Default: all texts. C has full rank only beyond its size. */
+  readonly maxTokens?: number;
+  /** Texts are cut to so many tokens. Default 512: the reference's choice of the model's maximum exhausts memory. */
+  readonly maxLength?: number;
+  /** Tokens of one pass. Default 1024; a pass's products are summed in float32, passes in float64. */
+  readonly batchTokens?: number;
+  /** Written every `everyTokens` (default 100000), on abort and at the end; a file that is there is gone on from. */
+  readonly checkpoint?: { readonly path: string; readonly everyTokens?: number };
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: MomentProgress) => void;
+}
+
+export interface MomentProgress {
+  readonly tokens: number;
+  readonly texts: number;
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * E[k kT] of the input of each layer's MLP down projection over all tokens (uncentred; reference: kmeng01/rome
+ * layer_stats). Padding does not exist here, so it cannot enter.
+ *
+ * @throws BAD_ARGUMENT, WRONG_MODEL (a checkpoint of another model), BAD_DATASET (no tokens), ABORTED
+ */
+export async function collectMoments(
+  options: CollectMomentsOptions,
+): Promise<ReadonlyMap<number, MeasuredMoment>> {
+  const { model, layers, checkpoint, signal } = options;
+  const { maxTokens = Number.POSITIVE_INFINITY, maxLength = 512, batchTokens = 1024 } = options;
+  for (const layer of layers) checkLayer(model, layer);
+  if (layers.length === 0 || !(maxTokens > 0) || !(maxLength > 0) || !(batchTokens > 0)) {
+    throw new SafeInferError(
+      'layers, maxTokens, maxLength and batchTokens must not be empty or 0',
+      {
+        code: 'BAD_ARGUMENT',
+        hint: 'name at least one layer; tokens are counted, not articles',
+      },
+    );
+  }
+  throwIfAborted(signal);
+  const size = model.config.dMlp;
+  const sums =
+    (checkpoint && (await readSums(checkpoint.path, { layers, size }))) ?? emptySums(layers, size);
+  const atStart = sums.tokens;
+  const started = performance.now();
+  let saved = sums.tokens;
+  const save = async (): Promise<void> => {
+    if (!checkpoint || sums.tokens === saved) return;
+    await writeSums(checkpoint.path, sums);
+    saved = sums.tokens;
+  };
+  let batch: number[][] = [];
+  let inBatch = 0;
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    await addBatch(model, sums, batch);
+    sums.tokens += inBatch;
+    sums.texts += batch.length;
+    batch = [];
+    inBatch = 0;
+    const seconds = (performance.now() - started) / 1000;
+    options.onProgress?.({
+      tokens: sums.tokens,
+      texts: sums.texts,
+      tokensPerSecond: (sums.tokens - atStart) / seconds,
+    });
+  };
+  let skip = sums.texts;
+  try {
+    for await (const text of options.texts) {
+      if (sums.tokens + inBatch >= maxTokens) break;
+      if (skip > 0) {
+        skip -= 1;
+        continue;
+      }
+      throwIfAborted(signal);
+      const room = Math.min(maxLength, maxTokens - sums.tokens - inBatch);
+      const ids = (typeof text === 'string' ? encode(model, text) : [...text]).slice(0, room);
+      if (ids.length === 0) {
+        // An empty text still counts as read, or a resumed run would skip one too few.
+        batch.push(ids);
+        continue;
+      }
+      batch.push(ids);
+      inBatch += ids.length;
+      if (inBatch < batchTokens) continue;
+      await flush();
+      if (sums.tokens - saved >= (checkpoint?.everyTokens ?? 100_000)) await save();
+    }
+    await flush();
+  } finally {
+    await save();
+  }
+  if (sums.tokens === 0) {
+    throw new SafeInferError('the texts hold no tokens', {
+      code: 'BAD_DATASET',
+      hint: 'give at least as many tokens as the MLP is wide',
+    });
+  }
+  return momentsOf(sums);
+}
+
+function momentsOf({ sums, tokens, size }: MomentSums): Map<number, MeasuredMoment> {
+  return new Map(
+    [...sums].map(([layer, sum]) => [
+      layer,
+      { kind: 'measured', values: sum.map((x) => x / tokens), size, tokens },
+    ]),
+  );
+}
+
+function emptySums(layers: readonly number[], size: number): MomentSums {
+  const sums = new Map(layers.map((layer) => [layer, new Float64Array(size * size)]));
+  return { size, tokens: 0, texts: 0, sums };
+}
+
+async function addBatch(
+  model: Transformer,
+  { sums }: MomentSums,
+  batch: readonly (readonly number[])[],
+): Promise<void> {
+  const rows = batch.filter((tokens) => tokens.length > 0).map((tokens) => ({ tokens }));
+  if (rows.length === 0) return;
+  const point = (layer: number): HookName => `blocks.${layer}.mlp.hook_post`;
+  using result = model.forward(rows, { capture: [...sums.keys()].map(point), logits: 'none' });
+  for (const [layer, sum] of sums) {
+    const product = tf.tidy(() => {
+      const keys = rows.map((_, row) => result.captured(row, point(layer)) as tf.Tensor2D);
+      const all = keys.length === 1 ? keys[0]! : tf.concat(keys, 0);
+      return tf.matMul(all, all, true, false);
+    });
+    try {
+      const values = await product.data();
+      for (let i = 0; i < sum.length; i += 1) sum[i]! += values[i]!;
+    } finally {
+      product.dispose();
+    }
+  }
+}

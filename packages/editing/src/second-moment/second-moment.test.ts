@@ -1,0 +1,161 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { useBackend } from '@safeinfer/backend';
+import type { Transformer } from '@safeinfer/transformer';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type GoldenModelName,
+  goldenJson,
+  goldenTensors,
+  loadGoldenModel,
+  relativeError,
+} from '../../test/golden-model.ts';
+import { collectMoments, type MomentProgress } from './collect-moments.ts';
+import { readMoments, writeMoments } from './moment-file.ts';
+import { readMomentNpz } from './read-moment-npz.ts';
+import { type MeasuredMoment, solveMoment } from './second-moment.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'safeinfer-moments-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (name) => {
+  let model: Transformer;
+  const { corpus_ids: texts, tokens } = goldenJson<{
+    readonly corpus_ids: readonly (readonly number[])[];
+    readonly tokens: number;
+  }>(name, 'moments');
+  beforeAll(async () => {
+    await useBackend({ name: 'ort' });
+    model = await loadGoldenModel(name);
+  });
+  afterAll(() => model.dispose());
+
+  it('equals the float64 moments of every token, streamed in batches', async () => {
+    const before = tf.memory().numTensors;
+    const seen: MomentProgress[] = [];
+    const moments = await collectMoments({
+      model,
+      layers: [0, 1, 2],
+      texts,
+      batchTokens: 200,
+      onProgress: (progress) => seen.push(progress),
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(seen.length).toBeGreaterThan(4);
+    expect(seen.at(-1)).toMatchObject({ tokens, texts: texts.length });
+    const read = goldenTensors(name, 'moments');
+    for (const [layer, { values, size, tokens: counted }] of moments) {
+      expect(counted).toBe(tokens);
+      expect(relativeError(values, await read(`moment/${layer}`))).toBeLessThan(1e-6);
+      for (let i = 0; i < size; i += 1)
+        for (let j = 0; j < i; j += 1)
+          expect(Math.abs(values[i * size + j]! - values[j * size + i]!)).toBeLessThan(1e-6);
+    }
+  });
+
+  it('goes on after an abort as if nothing had happened, and never twice over a text', async () => {
+    const path = join(directory, `${name}.safetensors`);
+    const shared = { model, layers: [1], batchTokens: 100, maxLength: 20 };
+    const controller = new AbortController();
+    const aborted = collectMoments({
+      ...shared,
+      texts,
+      checkpoint: { path },
+      signal: controller.signal,
+      onProgress: ({ tokens: done }) => {
+        if (done > 400) controller.abort();
+      },
+    });
+    await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
+    const part = await readMoments(path);
+    expect(part.get(1)!.tokens).toBeGreaterThan(400);
+    expect(part.get(1)!.tokens).toBeLessThan(900);
+    const resumed = await collectMoments({ ...shared, texts, checkpoint: { path } });
+    const whole = await collectMoments({ ...shared, texts });
+    expect(resumed.get(1)!.tokens).toBe(whole.get(1)!.tokens);
+    expect(relativeError(resumed.get(1)!.values, whole.get(1)!.values)).toBeLessThan(1e-6);
+    expect((await readMoments(path)).get(1)!.values).toEqual(resumed.get(1)!.values);
+    await expect(
+      collectMoments({ ...shared, layers: [2], texts, checkpoint: { path } }),
+    ).rejects.toMatchObject({ code: 'WRONG_MODEL' });
+  });
+
+  it('stops at maxTokens and refuses an empty corpus', async () => {
+    const some = await collectMoments({
+      model,
+      layers: [0],
+      texts,
+      maxTokens: 50,
+      batchTokens: 16,
+    });
+    expect(some.get(0)!.tokens).toBe(50);
+    await expect(collectMoments({ model, layers: [0], texts: [] })).rejects.toMatchObject({
+      code: 'BAD_DATASET',
+    });
+    await expect(collectMoments({ model, layers: [7], texts })).rejects.toMatchObject({
+      code: 'BAD_ARGUMENT',
+    });
+  });
+});
+
+describe('readMomentNpz', () => {
+  const file = (name: string): Buffer =>
+    readFileSync(fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url)));
+  const expected = JSON.parse(file('moment-reference.json').toString()) as {
+    readonly mean: readonly number[];
+    readonly count: number;
+  };
+
+  // Written by numpy with the arrays of the reference's statistics files; one stored, one deflated and column-major.
+  it.each(['moment-reference.npz', 'moment-compressed.npz'])('reads %s', async (name) => {
+    const moment = readMomentNpz(file(name));
+    expect(moment.size).toBe(6);
+    expect(moment.tokens).toBe(expected.count);
+    expect(relativeError(moment.values, expected.mean)).toBeLessThan(1e-7);
+    const path = join(directory, 'converted.safetensors');
+    await writeMoments(path, new Map([[3, moment]]));
+    const again = (await readMoments(path)).get(3)!;
+    expect(relativeError(again.values, moment.values)).toBeLessThan(1e-15);
+    expect(again.tokens).toBe(20);
+  });
+
+  it('says what is wrong with other files', () => {
+    const whole = file('moment-reference.npz');
+    for (const bytes of [whole.subarray(0, 200), Buffer.from('not a zip at all')])
+      expect(() => readMomentNpz(bytes)).toThrowError(
+        expect.objectContaining({ code: 'BAD_FILE' }),
+      );
+  });
+});
+
+describe('solveMoment', () => {
+  const moment = (values: number[], tokens = 9): MeasuredMoment => ({
+    kind: 'measured',
+    values: Float64Array.from(values),
+    size: 2,
+    tokens,
+  });
+
+  it('solves in float64', () => {
+    const solved = solveMoment(moment([4, 2, 2, 3]), Float64Array.of(8, 8));
+    expect(relativeError(solved, [1, 2])).toBeLessThan(1e-15);
+  });
+
+  it('names the remedy for a singular matrix, a wrong size and damaged numbers', () => {
+    expect(() => solveMoment(moment([1, 1, 1, 1], 1), Float64Array.of(1, 2))).toThrowError(
+      expect.objectContaining({
+        code: 'SINGULAR',
+        hint: expect.stringContaining('more than 2 tokens') as string,
+      }),
+    );
+    expect(() => solveMoment(moment([4, 2, 2, 3]), Float64Array.of(1, 2, 3))).toThrowError(
+      expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+    );
+    expect(() => solveMoment(moment([4, Number.NaN, 2, 3]), Float64Array.of(1, 2))).toThrowError(
+      expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+    );
+  });
+});
