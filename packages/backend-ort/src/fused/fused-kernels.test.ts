@@ -83,12 +83,17 @@ describe('fused kernels equal their compositions', () => {
     }
   }
 
-  it('rotary embedding, partial and neighbouring pairs', () => {
-    const pairs = tf.buffer([8, 8]);
-    for (const [a, b] of [
+  const layouts = {
+    'partial and neighbouring pairs': [
       [0, 1],
       [2, 3],
-    ] as const) {
+    ],
+    halves: [0, 1, 2, 3].map((i) => [i, i + 4]),
+    'partial halves': [0, 1].map((i) => [i, i + 2]),
+  } as Record<string, [number, number][]>;
+  it.each(Object.entries(layouts))('rotary embedding, %s', (_, list) => {
+    const pairs = tf.buffer([8, 8]);
+    for (const [a, b] of list) {
       pairs.set(-1, b, a);
       pairs.set(1, a, b);
     }
