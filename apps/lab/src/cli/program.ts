@@ -1,7 +1,9 @@
 // The command line: names, options and help of every command; each command's work lives elsewhere.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { doctorCommand } from './doctor-command.ts';
 import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
+import { validateCommand } from './validate-command.ts';
 import { version } from './version.ts';
 
 export function createProgram(options: { readonly signal: AbortSignal }): Command {
@@ -47,6 +49,16 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .option('--max-new-tokens <n>', 'length of an answer', positiveInteger, 64)
     .option('--backend <name>', 'compute backend (default: the best that works here)')
     .action((flags: EvalFlags) => evalCommand({ flags, signal: options.signal }));
+  program
+    .command('validate')
+    .description('check an experiment file and say how large it is')
+    .argument('<experiment>', 'YAML file')
+    .action((experiment: string) => validateCommand(experiment));
+  program
+    .command('doctor')
+    .description('show what this machine can compute with, and what would make more possible')
+    .option('--json', 'as JSON', false)
+    .action((flags: { readonly json?: boolean }) => doctorCommand(flags));
   return program;
 }
 
