@@ -59,6 +59,9 @@ const text = [
   '',
   'Greedy text of 16 tokens after each prompt is equal on every fixture and backend. An empty cell has no',
   'golden values (a variant that shares weights, or frequencies that depend on the longest row of a batch).',
+  'Prompts of 600 tokens, whole and in cached pieces, keep the same bound on nine of the fixtures',
+  '(`test/parity/long-prompts.test.ts`), and models saved by this package load in transformers with the same',
+  'logits (`test/export.test.ts`).',
   ...lines,
   '',
 ].join('\n');
