@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { expectGradients, smoothScore } from '../../test/gradient-check.ts';
 import { onBackend } from '../../test/on-backend.ts';
 import type { WeightName } from '../config/weight-name.ts';
+import type { HookName } from '../hooks/hook-name.ts';
 import { createRandomModel } from '../model/create-random-model.ts';
 import { normals } from '../random/seeded-random.ts';
 import type { GradientInputs } from './gradients.ts';
@@ -58,6 +59,27 @@ describe.each(['llama', 'gpt2'] as const)('gradients of a %s-like model', (like)
     expect(attempt(() => tf.zeros([2]) as never)).toThrow(
       expect.objectContaining({ code: 'HOOK_RESULT' }),
     );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('over a cache are those of the whole row at its last tokens, and the cache stays as it was', () => {
+    using model = createRandomModel({ config: { like }, seed: 3 });
+    const { tokens } = ROWS[0]!;
+    const at: HookName = 'blocks.0.hook_resid_post';
+    const of = ({ logits }: GradientInputs): tf.Scalar => tf.sum(tf.tanh(logits(0)));
+    using whole = model.gradients({ rows: [{ tokens }], of, at: [at] });
+    using cache = model.createCache();
+    model.forward([{ tokens: tokens.slice(0, 5), cache }]).dispose();
+    const expected = whole.grad(0, at);
+    const before = tf.memory().numTensors;
+    const part = model.gradients({ rows: [{ tokens: tokens.slice(5), cache }], of, at: [at] });
+    const difference = tf.tidy(() => {
+      const last = tf.slice(expected, [5, 0], [2, -1]);
+      return tf.sub(last, part.grad(0, at)).abs().max().dataSync()[0];
+    });
+    expect(difference).toBeLessThan(1e-5);
+    expect(cache.length).toBe(5);
+    part.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
 
