@@ -1,5 +1,75 @@
 // Public API of @safeinfer/steering.
+
+// --- Plans: what is done to activations, as data ---
+export { ablateEverywhere, bakePlan } from './bake/bake-plan.ts';
+// --- Extractors: from activations to directions, gates and conceptors ---
+export {
+  andConceptors,
+  conceptor,
+  notConceptor,
+  orConceptors,
+} from './extract/conceptor.ts';
+export {
+  type ContrastMethod,
+  contrastVector,
+  type DirectionSet,
+} from './extract/contrast-vector.ts';
+export {
+  differenceInMeans,
+  meanCentred,
+  pcaDirection,
+  unitDirection,
+} from './extract/directions.ts';
+export { type FunctionVector, functionVector } from './extract/function-vector.ts';
+export { fitProbe, type LinearProbe, probeAccuracy } from './extract/linear-probe.ts';
+export { type NullSpaceGate, nullSpaceGate } from './extract/null-space-gate.ts';
+export { type PersonaResponse, personaVector } from './extract/persona-vector.ts';
+export {
+  type ReadPosition,
+  type ReadRow,
+  type ReadSite,
+  readActivations,
+} from './extract/read-activations.ts';
+export {
+  type DirectionCandidate,
+  type RefusalDirection,
+  refusalDirection,
+  refusalScore,
+} from './extract/refusal-direction.ts';
+export { type RankedHead, truthHeads } from './extract/truth-heads.ts';
+export { type Matrix, matrixOf } from './linear-algebra/matrix.ts';
+export { checkPlan } from './plan/check-plan.ts';
+export { type Condition, conditionScore } from './plan/condition.ts';
+export { decideConditions } from './plan/decide-conditions.ts';
+export { checkMadeOn, modelFingerprint, planHash } from './plan/fingerprint.ts';
+export type {
+  AblateOperation,
+  AddOperation,
+  AffineOperation,
+  CapOperation,
+  ConceptorOperation,
+  GateOperation,
+  ProjectOperation,
+  RotateOperation,
+  Schedule,
+  SlerpOperation,
+  SteeringOperation,
+  SteeringPoint,
+  SteeringPositions,
+} from './plan/operation.ts';
+export { steerRows } from './plan/steer-rows.ts';
+export {
+  composePlans,
+  mapOperations,
+  type Recipe,
+  type RowOverride,
+  type SteeringPlan,
+  scalePlan,
+} from './plan/steering-plan.ts';
+export { type PlannedRow, toInterventions } from './plan/to-interventions.ts';
+// --- Safety amplification ---
 export type { SteeringProgress } from './progress.ts';
+export { type ContrastGeometry, contrastGeometry } from './report/contrast-geometry.ts';
 export {
   type Demonstration,
   type PromptFormat,
@@ -11,13 +81,22 @@ export {
   meanHeadOutputs,
 } from './safety-amplification/head-outputs.ts';
 export { distinctHeads, type HeadRef, headVector } from './safety-amplification/head-vector.ts';
+export { headsPlan } from './safety-amplification/heads-plan.ts';
 export {
+  type EffectCheckpoint,
+  type EffectCost,
   type EffectMetric,
   type EffectPrompt,
   type HeadEffect,
   type IndirectEffects,
   indirectEffects,
 } from './safety-amplification/indirect-effect.ts';
+export {
+  PUBLISHED_HEADS,
+  type SafetyPreset,
+  type SafetySettings,
+  safetyPreset,
+} from './safety-amplification/presets.ts';
 export {
   amplify,
   type SafetyAmplification,

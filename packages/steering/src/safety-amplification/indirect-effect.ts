@@ -1,6 +1,7 @@
 // Average indirect effect of every head, exact and cheap: one single-token row a head over one shared prompt cache.
-import { throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
 import type { Row, Transformer } from '@safeinfer/transformer';
+import { dataHash } from '../plan/fingerprint.ts';
 import type { SteeringProgress } from '../progress.ts';
 import { type HeadOutputs, headOutput } from './head-outputs.ts';
 
@@ -32,7 +33,26 @@ export interface IndirectEffects {
   /** Mean of the metric without a patch. */
   readonly baseline: number;
   /** Rows of one token that were run, and what one forward a head would have cost, in tokens through all blocks. */
-  readonly cost: { readonly singleTokenRows: number; readonly naiveTokens: number };
+  readonly cost: EffectCost;
+}
+
+/** Work of the run, beside what one whole forward pass a head would have been. */
+export interface EffectCost {
+  readonly singleTokenRows: number;
+  readonly naiveTokens: number;
+  /** Tokens times blocks: the shared prefix once, then each head's own row from its layer on. */
+  readonly tokenBlocks: number;
+  readonly naiveTokenBlocks: number;
+}
+
+/** A run so far: plain JSON. Passing it as `resume` of the same call goes on after its last whole prompt. */
+export interface EffectCheckpoint {
+  /** Hash of everything the effects depend on. */
+  readonly key: string;
+  readonly prompts: number;
+  /** Sums over those prompts, [layers x heads]. */
+  readonly effects: readonly number[];
+  readonly baseline: number;
 }
 
 /**
@@ -47,16 +67,30 @@ export async function indirectEffects(options: {
   readonly metric?: EffectMetric;
   /** Single-token rows a forward pass: bounds memory on models with many heads. */
   readonly batchSize?: number;
+  /** A checkpoint of this very run; throws WRONG_MODEL for one of other prompts, means or weights' sizes. */
+  readonly resume?: EffectCheckpoint | undefined;
+  /** Called after every prompt with all that is needed to go on from there. */
+  readonly onCheckpoint?: ((checkpoint: EffectCheckpoint) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: SteeringProgress) => void) | undefined;
 }): Promise<IndirectEffects> {
-  const { model, prompts, means, metric = 'logitDifference', batchSize = 256 } = options;
+  const { model, prompts, means, metric = 'logitDifference', batchSize = 256, resume } = options;
   const { nLayers, nHeads } = model.config;
-  const effects = new Float64Array(nLayers * nHeads);
-  let baseline = 0;
+  checkEffectPrompts(prompts, metric, model.config.vocabSize);
+  const key = dataHash([model.config, prompts, metric, [...means.values]]);
+  if (resume && resume.key !== key) {
+    throw new SafeInferError('this checkpoint belongs to another run', {
+      code: 'WRONG_MODEL',
+      hint: 'resume with the same model, demonstrations, seed and metric, or start over',
+    });
+  }
+  const sums = Float64Array.from(resume?.effects ?? new Float64Array(nLayers * nHeads));
+  let baseline = resume?.baseline ?? 0;
   let singleTokenRows = 0;
+  let tokenBlocks = 0;
   let naiveTokens = 0;
   for (const [index, prompt] of prompts.entries()) {
+    if (index < (resume?.prompts ?? 0)) continue;
     throwIfAborted(options.signal);
     const prefix = model.createCache();
     try {
@@ -73,23 +107,62 @@ export async function indirectEffects(options: {
         const scores = await scorePatches({ model, prefix, last, chunk, means, prompt, metric });
         for (const [i, patch] of chunk.entries()) {
           if (patch === undefined) unpatched = scores[i]!;
-          else effects[patch[0] * nHeads + patch[1]]! += (scores[i]! - unpatched) / prompts.length;
+          else sums[patch[0] * nHeads + patch[1]]! += scores[i]! - unpatched;
+          // Rows share all blocks before their own patch; the stem of a chunk runs once.
+          tokenBlocks += patch === undefined ? 0 : nLayers - patch[0];
         }
         singleTokenRows += chunk.length;
+        tokenBlocks += nLayers;
       }
-      baseline += unpatched / prompts.length;
+      baseline += unpatched;
+      tokenBlocks += (prompt.tokens.length - 1) * nLayers;
       naiveTokens += nLayers * nHeads * prompt.tokens.length;
     } finally {
       prefix.dispose();
     }
-    options.onProgress?.({ phase: 'indirect effects', done: index + 1, total: prompts.length });
+    const done = index + 1;
+    options.onProgress?.({ phase: 'indirect effects', done, total: prompts.length });
+    options.onCheckpoint?.({ key, prompts: done, effects: [...sums], baseline });
   }
-  const ranked = Array.from(effects, (effect, i) => ({
+  const ranked = Array.from(sums, (sum, i) => ({
     layer: Math.floor(i / nHeads),
     head: i % nHeads,
-    effect,
+    effect: sum / prompts.length,
   })).sort((a, b) => b.effect - a.effect || a.layer - b.layer || a.head - b.head);
-  return { ranked, metric, baseline, cost: { singleTokenRows, naiveTokens } };
+  const cost = {
+    singleTokenRows,
+    naiveTokens,
+    tokenBlocks,
+    naiveTokenBlocks: naiveTokens * nLayers,
+  };
+  return { ranked, metric, baseline: baseline / prompts.length, cost };
+}
+
+function checkEffectPrompts(
+  prompts: readonly EffectPrompt[],
+  metric: EffectMetric,
+  vocabSize: number,
+): void {
+  const exists = (token: number | undefined): boolean =>
+    Number.isInteger(token) && token! >= 0 && token! < vocabSize;
+  if (prompts.length === 0) throw badPrompt('no prompt', 'give at least one');
+  for (const { tokens, target, opposed } of prompts) {
+    if (tokens.length < 2) throw badPrompt('a prompt of one token', 'give whole prompts');
+    if (!exists(target)) throw badPrompt(`the target token ${target}`, 'name a vocabulary id');
+    if (metric === 'logitDifference' && !exists(opposed)) {
+      throw badPrompt(
+        `a prompt with the opposed token ${opposed}`,
+        "logitDifference needs one in every prompt; metric 'probability' does not",
+      );
+    }
+  }
+}
+
+function badPrompt(what: string, hint: string): SafeInferError {
+  return new SafeInferError(`indirect effects cannot be measured with ${what}`, {
+    code: 'BAD_ARGUMENT',
+    hint,
+  });
 }
 
 async function scorePatches(options: {

@@ -1,6 +1,13 @@
 // Safety amplification end to end: demonstrations -> mean head outputs -> ranked heads -> vector -> interventions.
 import { SafeInferError } from '@safeinfer/backend';
-import type { DataIntervention, Transformer } from '@safeinfer/transformer';
+import {
+  type DataIntervention,
+  isDataIntervention,
+  type Transformer,
+} from '@safeinfer/transformer';
+import { dataHash, modelFingerprint } from '../plan/fingerprint.ts';
+import type { SteeringPlan } from '../plan/steering-plan.ts';
+import { toInterventions } from '../plan/to-interventions.ts';
 import type { SteeringProgress } from '../progress.ts';
 import {
   checkDemonstrations,
@@ -11,8 +18,15 @@ import {
 } from './demonstration.ts';
 import { meanHeadOutputs } from './head-outputs.ts';
 import { distinctHeads, type HeadRef, headVector } from './head-vector.ts';
-import { type EffectMetric, type IndirectEffects, indirectEffects } from './indirect-effect.ts';
-import { type SampledPrompt, sampleShots } from './sample-shots.ts';
+import { headsPlan } from './heads-plan.ts';
+import {
+  type EffectCheckpoint,
+  type EffectMetric,
+  type IndirectEffects,
+  indirectEffects,
+} from './indirect-effect.ts';
+import { encodeText, firstAnswerToken } from './prompt-tokens.ts';
+import { type SampledPrompt, sampleShots, shuffleAnswers } from './sample-shots.ts';
 
 export interface SafetyAmplificationOptions {
   readonly model: Transformer;
@@ -35,7 +49,15 @@ export interface SafetyAmplificationOptions {
   readonly effectPrompts?: number;
   readonly metric?: EffectMetric;
   readonly format?: PromptFormat;
+  /**
+   * 'aggregate' (default): the heads' summed vector at one layer. 'distributed': each head's mean output added to
+   * that head, in its own layer.
+   */
+  readonly inject?: 'aggregate' | 'distributed';
   readonly seed: number;
+  /** Checkpoint of an earlier, interrupted call of the same options. */
+  readonly resume?: EffectCheckpoint;
+  readonly onCheckpoint?: (checkpoint: EffectCheckpoint) => void;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: SteeringProgress) => void;
 }
@@ -49,7 +71,11 @@ export interface SafetyAmplification {
   readonly effects?: IndirectEffects;
   /** What to put in a row: adds strength x vector at the last prompt token and at every new token. */
   readonly interventions: readonly DataIntervention[];
+  /** The same as a plan: to save, sweep, calibrate, compose and report. */
+  readonly plan: SteeringPlan;
 }
+
+const LABEL = 'safety-amplification';
 
 /** The intervention of SA: `resid_post[layer] += strength x vector` at the last token of every pass, on its row. */
 export function amplify(options: {
@@ -63,7 +89,7 @@ export function amplify(options: {
     vector: options.vector,
     scale: options.strength,
     positions: 'last',
-    label: 'safety-amplification',
+    label: LABEL,
   };
 }
 
@@ -107,7 +133,7 @@ export async function safetyAmplification(
   }
 
   const encode = ({ shots, query }: SampledPrompt): number[] =>
-    tokens(model, format(shots, query.question));
+    encodeText(model, format(shots, query.question));
   const means = await meanHeadOutputs({
     model,
     prompts: sampleShots({ demonstrations: safe, shots, count: prompts, seed }).map(encode),
@@ -125,8 +151,8 @@ export async function safetyAmplification(
       count: effectPrompts,
       seed: seed + 1,
     }).map((prompt) => (compliant ? prompt : shuffleAnswers(prompt)));
-    const target = firstToken(model, safe);
-    const opposed = compliant ? firstToken(model, compliant) : undefined;
+    const target = firstAnswerToken(model, safe);
+    const opposed = compliant ? firstAnswerToken(model, compliant) : undefined;
     effects = await indirectEffects({
       model,
       prompts: corrupted.map((prompt) => ({
@@ -136,50 +162,36 @@ export async function safetyAmplification(
       })),
       means,
       metric: opposed === undefined ? 'probability' : metric,
+      resume: options.resume,
+      onCheckpoint: options.onCheckpoint,
       signal: options.signal,
       onProgress: options.onProgress,
     });
     heads = effects.ranked.slice(0, topHeads);
   }
   const vector = await headVector({ model, means, heads });
+  const inject = options.inject ?? 'aggregate';
+  const plan: SteeringPlan = {
+    operations:
+      inject === 'distributed'
+        ? headsPlan({ means, heads, strength })
+        : [{ op: 'add', layer, vector, strength, positions: 'last', label: LABEL }],
+    model: await modelFingerprint(model),
+    recipe: {
+      method: 'safety-amplification',
+      version: 1,
+      seed,
+      data: dataHash([safe, compliant ?? null]),
+      settings: { shots, prompts, effectPrompts, topHeads: heads.length, inject },
+    },
+  };
   return {
     vector,
     layer,
     strength,
     heads,
     ...(effects ? { effects } : {}),
-    interventions: [amplify({ vector, layer, strength })],
-  };
-}
-
-function tokens(model: Transformer, text: string): number[] {
-  if (!model.tokenizer) {
-    throw new SafeInferError('the model has no tokenizer, so demonstrations cannot be encoded', {
-      code: 'BAD_TOKENIZER',
-      hint: 'load the model from a directory with tokenizer.json',
-    });
-  }
-  return [...model.tokenizer.encode(text)];
-}
-
-/** The commonest first answer token, as it is tokenised after "A:" (with its leading space). */
-function firstToken(model: Transformer, demonstrations: readonly Demonstration[]): number {
-  const counts = new Map<number, number>();
-  const stem = tokens(model, 'A:').length;
-  for (const { answer } of demonstrations) {
-    const id = tokens(model, `A: ${answer}`)[stem];
-    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
-  }
-  return [...counts].sort((a, b) => b[1] - a[1])[0]![0];
-}
-
-/** Rotates the answers among the demonstrations: every question gets another one's answer. */
-function shuffleAnswers({ shots, query }: SampledPrompt): SampledPrompt {
-  return {
-    shots: shots.map(({ question }, i) => ({
-      question,
-      answer: shots[(i + 1) % shots.length]!.answer,
-    })),
-    query,
+    interventions: toInterventions(plan).filter(isDataIntervention),
+    plan,
   };
 }

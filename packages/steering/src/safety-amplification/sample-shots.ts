@@ -34,3 +34,14 @@ export function sampleShots(options: {
     return { shots: chosen.slice(0, shots), query: chosen[shots]! };
   });
 }
+
+/** Rotates the answers among the demonstrations: every question gets another one's answer. */
+export function shuffleAnswers({ shots, query }: SampledPrompt): SampledPrompt {
+  return {
+    shots: shots.map(({ question }, i) => ({
+      question,
+      answer: shots[(i + 1) % shots.length]!.answer,
+    })),
+    query,
+  };
+}
