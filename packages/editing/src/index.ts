@@ -1,4 +1,11 @@
 // Public API of @safeinfer/editing.
+export {
+  ALARM_LIMITS,
+  type AlarmKind,
+  type EditAlarm,
+  type EditMeasures,
+  editAlarms,
+} from './alarms/edit-alarms.ts';
 export { type AlphaEditOptions, type AlphaEditResult, alphaEdit } from './batch/alpha-edit.ts';
 export {
   BATCH_DEFAULTS,
@@ -14,6 +21,37 @@ export type {
   RankOneDelta,
   WeightDelta,
 } from './delta/weight-delta.ts';
+export {
+  type CaseScores,
+  type CounterFactCase,
+  type CounterFactSummary,
+  type NeighborhoodPrompt,
+  type PromptScore,
+  scoreCounterFact,
+  summariseCounterFact,
+} from './evaluate/counterfact.ts';
+export {
+  fitTfIdf,
+  fluencyEntropy,
+  ngramEntropy,
+  type TfIdf,
+  tfIdfCosine,
+} from './evaluate/fluency.ts';
+export {
+  type PerplexityOptions,
+  perplexities,
+  type ScoreOptions,
+  scoreTargets,
+  type TargetItem,
+  type TargetScore,
+} from './evaluate/score-targets.ts';
+export {
+  localityAccuracy,
+  predictedTokens,
+  type TokenAccuracyItem,
+  tokenAccuracy,
+} from './evaluate/token-accuracy.ts';
+export { treebankTokens } from './evaluate/treebank-tokens.ts';
 export { type FineTuneEdit, type FineTuneOptions, fineTune } from './fine-tune/fine-tune.ts';
 export {
   ALPHA_EDIT_PRESETS,
@@ -53,7 +91,9 @@ export {
   type SecondMoment,
   solveMoment,
 } from './second-moment/second-moment.ts';
-export { EditSession } from './session/edit-session.ts';
+export type { EditMethod } from './session/edit-method.ts';
+export type { EditRecord } from './session/edit-record.ts';
+export { type EditOptions, EditSession, type EditSessionOptions } from './session/edit-session.ts';
 export {
   type OptimisedValue,
   optimiseValue,
