@@ -66,6 +66,11 @@ export const transpose: Kernel = ({ inputs, attrs, backend }) => {
   const shape = perm.map((axis) => x.shape[axis]!);
   const size = sizeOf(shape);
   if (size === 0) return undefined;
+  // Axes of length 1 may move freely: where the others keep their order, nothing moves in memory.
+  const real = perm.filter((axis) => x.shape[axis] !== 1);
+  if (real.every((axis, index) => index === 0 || axis > real[index - 1]!)) {
+    return backend.reshaped(x, shape);
+  }
   const out = outputLike(backend, x, shape);
   if (out === undefined) return undefined;
   const from = backend.values(x);

@@ -72,26 +72,39 @@ function additive(onnx: 'ReduceSum' | 'ReduceMean'): Kernel {
 }
 
 /** Largest or smallest value; NaN wins, which the native form does not promise, so it is always a loop. */
-function extreme(better: (x: number, best: number) => boolean): Kernel {
+function extreme(loop: typeof largest): Kernel {
   return (call) => {
     const planned = plan(attributes(call));
     if (planned === undefined || !planned.last) return undefined;
-    const input = call.backend.floats(planned.x);
     const out = call.backend.output(planned.shape);
-    for (let row = 0; row < planned.outer; row++) {
-      let best = input[row * planned.width]!;
-      for (let i = row * planned.width + 1; i < (row + 1) * planned.width; i++) {
-        const value = input[i]!;
-        if (better(value, best) || Number.isNaN(value)) best = value;
-        if (Number.isNaN(best)) break;
-      }
-      out.values[row] = best;
-    }
+    loop(call.backend.floats(planned.x), planned.width, out.values);
     return out.info;
   };
 }
 
+function largest(input: Float32Array, width: number, out: Float32Array): void {
+  for (let row = 0, start = 0; row < out.length; row++, start += width) {
+    let best = input[start]!;
+    for (let i = start + 1; i < start + width && !Number.isNaN(best); i++) {
+      const value = input[i]!;
+      if (!(value <= best)) best = value;
+    }
+    out[row] = best;
+  }
+}
+
+function smallest(input: Float32Array, width: number, out: Float32Array): void {
+  for (let row = 0, start = 0; row < out.length; row++, start += width) {
+    let best = input[start]!;
+    for (let i = start + 1; i < start + width && !Number.isNaN(best); i++) {
+      const value = input[i]!;
+      if (!(value >= best)) best = value;
+    }
+    out[row] = best;
+  }
+}
+
 export const sum: Kernel = additive('ReduceSum');
 export const mean: Kernel = additive('ReduceMean');
-export const max: Kernel = (call) => extreme((x, best) => x > best)(call);
-export const min: Kernel = (call) => extreme((x, best) => x < best)(call);
+export const max: Kernel = extreme(largest);
+export const min: Kernel = extreme(smallest);
