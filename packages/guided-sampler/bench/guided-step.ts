@@ -1,13 +1,13 @@
 // Cost of a guided step: plain, SafeInfer as rows, lazy, two prompts, naive two forwards, and PyTorch, in turns.
-//   tsx --conditions=@safeinfer/source bench/guided-step.ts [backend] [rounds] [steps]
+//   tsx --conditions=@safeinfer/source bench/guided-step.ts [backend] [rounds] [steps] [threads]
 import { type BackendName, useBackend } from '@safeinfer/backend';
 import { plain, safeInfer, safeInferFormula, term } from '../src/index.ts';
 import { benchAdapter, benchModel, CONFIG, SHAPE } from './bench-model.ts';
 import { median, naiveTimes, stepTimes } from './step-times.ts';
 import { TorchWorker } from './torch-worker.ts';
 
-const [backend = 'ort', rounds = '5', steps = '12'] = process.argv.slice(2);
-const report = await useBackend({ name: backend as BackendName, threads: 2 });
+const [backend = 'ort', rounds = '5', steps = '12', threads = '2'] = process.argv.slice(2);
+const report = await useBackend({ name: backend as BackendName, threads: Number(threads) });
 console.log(`backend ${report.name} ${JSON.stringify(report.versions)}, ${report.threads} threads`);
 const model = benchModel();
 model.addAdapter('unsafe', benchAdapter());
@@ -26,14 +26,14 @@ const plans = {
   prompts: safeInfer({ model, unsafe: { prompt: { prefix: prompt(99, 24) } } }),
 };
 
-// PyTorch runs with one and with two threads: which is faster depends on what else the machine does.
+// PyTorch runs with every number of threads up to ours: which is fastest depends on what else the machine does.
 const torch = new Map<number, TorchWorker>();
-for (const threads of [1, 2]) {
-  const started = await TorchWorker.start(threads);
+for (let count = 1; count <= Number(threads); count++) {
+  const started = await TorchWorker.start(count);
   if (started === undefined) break;
   console.log(`PyTorch ${JSON.stringify(started.hello)}`);
   await started.worker.ask({ op: 'build', ...SHAPE });
-  torch.set(threads, started.worker);
+  torch.set(count, started.worker);
 }
 const count = Number(steps);
 for (const rows of [1, 8]) {
@@ -50,9 +50,9 @@ for (const rows of [1, 8]) {
     'naive two forwards': () =>
       naiveTimes({ model, formula, adapter: 'unsafe', prompts, steps: count }),
   };
-  for (const [threads, worker] of torch) {
+  for (const [workers, worker] of torch) {
     for (const terms of [1, 2]) {
-      cases[`PyTorch x ${terms}, ${threads} thread${threads > 1 ? 's' : ''}`] = async () =>
+      cases[`PyTorch x ${terms}, ${workers} thread${workers > 1 ? 's' : ''}`] = async () =>
         (await worker.ask({ op: 'decode', rows, tokens: 64, steps: count, terms }))[
           'ms'
         ] as number[];

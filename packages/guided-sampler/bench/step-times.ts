@@ -2,7 +2,19 @@
 import type { Transformer } from '@safeinfer/transformer';
 import { type Expr, evaluateLiteral, type GenerateOptions, stream } from '../src/index.ts';
 
-/** Wall time of every decoding step after the prompt's, in ms. */
+/**
+ * Wall time, or with SAFEINFER_BENCH_CLOCK=cpu the CPU time of this process: comparable on a machine that others use,
+ * when every subject has one thread.
+ */
+export const now: () => number =
+  process.env['SAFEINFER_BENCH_CLOCK'] === 'cpu'
+    ? () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1000;
+      }
+    : () => performance.now();
+
+/** Time of every decoding step after the prompt's, in ms. */
 export async function stepTimes(
   options: Omit<GenerateOptions, 'maxNewTokens'>,
   steps: number,
@@ -18,9 +30,9 @@ export async function stepTimes(
     batchSize: rows,
   })) {
     if (event.type !== 'token' || ++seen % rows !== 0) continue;
-    const now = performance.now();
-    if (event.step > 0) times.push(now - last);
-    last = now;
+    const time = now();
+    if (event.step > 0) times.push(time - last);
+    last = time;
   }
   return times;
 }
@@ -39,7 +51,7 @@ export async function naiveTimes(options: {
   try {
     let next = prompts.map((p) => [...p]);
     for (let step = 0; step <= options.steps; step++) {
-      const start = performance.now();
+      const start = now();
       const logits: Float32Array[] = [];
       for (const [t, adapter] of [undefined, options.adapter].entries()) {
         using result = model.forward(
@@ -61,7 +73,7 @@ export async function naiveTimes(options: {
           final.indexOf(Math.max(final.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY))),
         ];
       });
-      if (step > 0) times.push(performance.now() - start);
+      if (step > 0) times.push(now() - start);
     }
   } finally {
     for (const cache of caches.flat()) cache.dispose();

@@ -118,7 +118,7 @@ export class Run implements Disposable {
         events.push(...this.#accept(sequence, { token: forced }, this.#ranNothing(sequence)));
         continue;
       }
-      const mode = this.#policy.mode(sequence);
+      const mode = this.#policy.mode(sequence, this.#active.size);
       jobs.push(
         mode.kind === 'together'
           ? this.#together(sequence, mode, mask)

@@ -1,4 +1,5 @@
 // Which terms run first in a step: all together, or the first alone because it will probably decide.
+import type { Transformer } from '@safeinfer/transformer';
 import type { Plan } from '../plan/plan.ts';
 import type { Chain } from '../sampling/chain.ts';
 import type { GenerateOptions } from './generate-options.ts';
@@ -28,18 +29,34 @@ const FIRST_RATE = 0.8;
  * pass always: 1.2 to 1.8 times the narrow one, measured from large to tiny models. The break-even lies between.
  */
 const START_DRAFTING = 0.75;
+/**
+ * From this size on a pass over few rows is bound by reading the weights: a second row costs next to nothing (measured
+ * 0.96 to 1.07 x at 160 M parameters), so there is nothing to skip. Small models are bound by the number of operations.
+ */
+const READ_BOUND_WEIGHTS = 20e6;
+/** Up to so many rows; beyond it arithmetic counts. */
+const READ_BOUND_ROWS = 4;
 /** Switching re-packs caches, so it takes a clear change to go back. */
 const STOP_DRAFTING = 0.6;
+
+/** Weights that one decoding pass reads, embeddings of single tokens not counted. */
+function weightsRead({ config }: Transformer): number {
+  const { dModel, nLayers, nHeads, nKvHeads, dHead, dMlp, vocabSize, mlp } = config;
+  const attention = 2 * dModel * dHead * (nHeads + nKvHeads);
+  return nLayers * (attention + (mlp.gated ? 3 : 2) * dModel * dMlp) + vocabSize * dModel;
+}
 
 export class TermPolicy {
   readonly #plan: Plan;
   readonly #lazy: 'auto' | boolean;
   readonly #speculate: number;
+  readonly #readBound: boolean;
   #skipRate = FIRST_RATE;
   #drafting = true;
 
   constructor(options: GenerateOptions, chain: Chain) {
     this.#plan = options.plan;
+    this.#readBound = weightsRead(options.plan.model) >= READ_BOUND_WEIGHTS;
     // A reported distribution needs every term; truncation needs the whole distribution to be bounded.
     const possible = options.logprobs === undefined && chain.boundable;
     this.#lazy = possible ? (options.lazy ?? 'auto') : false;
@@ -51,7 +68,8 @@ export class TermPolicy {
     return this.#speculate;
   }
 
-  mode(sequence: Sequence): StepMode {
+  /** `active`: answers in the making, this one included. */
+  mode(sequence: Sequence, active: number): StepMode {
     const step = sequence.nextStep;
     const { formula, skipRules } = this.#plan;
     const phase = formula.phaseAt(step);
@@ -64,7 +82,9 @@ export class TermPolicy {
     if (sequence.drafts.length > 0 || this.#speculate > 1) return draft;
     if (!decides) return { kind: 'together', terms: phase.terms, watch: undefined };
     if (this.#lazy === true || !this.#shareModel(first, others)) return draft;
-    return this.#drafting ? draft : { kind: 'together', terms: phase.terms, watch: first };
+    const together: StepMode = { kind: 'together', terms: phase.terms, watch: first };
+    if (this.#readBound && active * phase.terms.length <= READ_BOUND_ROWS) return together;
+    return this.#drafting ? draft : together;
   }
 
   /** Tells whether the first term would have decided (or did). */
