@@ -103,3 +103,14 @@ export {
   type SafetyAmplificationOptions,
   safetyAmplification,
 } from './safety-amplification/safety-amplification.ts';
+
+// --- Files ---
+export {
+  type DirectionFormat,
+  type LoadDirectionsOptions,
+  loadDirections,
+  saveDirections,
+} from './files/direction-file.ts';
+export { type GgufControlVector, parseGguf, writeGguf } from './files/gguf.ts';
+export { type NumpyArray, parseNpy, parseNpz, writeNpy, writeNpz } from './files/npz.ts';
+export { loadPlan, savePlan } from './files/plan-file.ts';
