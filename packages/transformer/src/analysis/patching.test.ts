@@ -1,7 +1,7 @@
 // Sweeps equal one full run per patch; attribution is their derivative; path patching equals algebra by hand.
 import { useBackend } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { fixtureModel, readFixture } from '../../test/parity/fixture.ts';
 import type { DataIntervention } from '../hooks/intervention.ts';
 import type { Transformer } from '../model/transformer.ts';
@@ -22,6 +22,8 @@ const corrupted = [5, 17, 39, 8, 33, 12, 2, 71, 14, 90];
 const metric = logitDifference(11, 80);
 
 beforeAll(() => useBackend({ name: 'cpu' }));
+// Brute force takes seconds alone; the limit is for a machine that runs everything at once.
+vi.setConfig({ testTimeout: 180_000 });
 
 function modelOf(name: (typeof names)[number]): Transformer {
   return fixtureModel(fixtures.get(name) ?? expect.fail(name));

@@ -135,7 +135,10 @@ function coherent(config: ModelConfig): void {
 }
 
 describe('readModelConfig under fuzzing', () => {
-  it('throws a typed error or returns a coherent config, 12,000 times', () => {
+  // Six seconds alone; the limit is for a machine that runs everything at once.
+  it('throws a typed error or returns a coherent config, 12,000 times', {
+    timeout: 300_000,
+  }, () => {
     let accepted = 0;
     let refused = 0;
     fc.assert(
