@@ -6,9 +6,9 @@ import { useBackend } from '@safeinfer/backend';
 import { wilson } from '@safeinfer/harmeval';
 import { loadPocket, loadPocketSplit, type PocketFact, pocketFacts } from '@safeinfer/pocket';
 import {
+  type CounterFactCase,
   collectMoments,
   contextTemplates,
-  type CounterFactCase,
   EditSession,
   identityMoment,
   rome,
@@ -106,7 +106,7 @@ for (const [i, fact] of facts.entries()) {
 }
 
 const rate = (done: number, of: number): string => {
-  const [low, high] = wilson(done, of) as unknown as [number, number];
+  const { low, high } = wilson(done, of);
   return `${done}/${of} = ${((100 * done) / of).toFixed(1)} % [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
 };
 console.log(
@@ -129,7 +129,9 @@ const kept = cases.flatMap((_, i) =>
     row.accuracy ? [after[i]!.neighborhood[p]!.accuracy] : [],
   ),
 );
-console.log(`neighbours right before and still right: ${rate(kept.filter(Boolean).length, kept.length)}`);
+console.log(
+  `neighbours right before and still right: ${rate(kept.filter(Boolean).length, kept.length)}`,
+);
 const { score } = summariseCounterFact(after);
 const sorted = [...seconds].sort((a, b) => a - b);
 console.log(

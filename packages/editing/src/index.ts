@@ -15,6 +15,7 @@ export {
 } from './batch/batch-options.ts';
 export { type EmmetOptions, emmet } from './batch/emmet.ts';
 export { type MemitOptions, memit } from './batch/memit.ts';
+export { type ContextTemplateOptions, contextTemplates } from './context/context-templates.ts';
 export type {
   DenseDelta,
   LowRankDelta,
@@ -94,6 +95,27 @@ export {
 export type { EditMethod } from './session/edit-method.ts';
 export type { EditRecord } from './session/edit-record.ts';
 export { type EditOptions, EditSession, type EditSessionOptions } from './session/edit-session.ts';
+export {
+  type AverageEffects,
+  averageEffects,
+  suggestLayer,
+  TOKEN_ROLES,
+} from './trace/average-effects.ts';
+export {
+  type CausalTrace,
+  type CausalTraceOptions,
+  causalTrace,
+  embeddingNoise,
+  type TraceKind,
+  traceWindow,
+} from './trace/causal-trace.ts';
+export { RandomState } from './trace/random-state.ts';
+export {
+  averageEffectsPlot,
+  effectLinesPlot,
+  severedPlot,
+  tracePlot,
+} from './trace/trace-plots.ts';
 export {
   type OptimisedValue,
   optimiseValue,

@@ -18,7 +18,10 @@ export interface CounterFactCase {
 export type NeighborhoodPrompt =
   | string
   | readonly number[]
-  | { readonly prompt: string | readonly number[]; readonly targetTrue: string | readonly number[] };
+  | {
+      readonly prompt: string | readonly number[];
+      readonly targetTrue: string | readonly number[];
+    };
 
 export interface PromptScore {
   readonly nllNew: number;
@@ -92,8 +95,7 @@ export function summariseCounterFact(cases: readonly CaseScores[]): CounterFactS
   const over = (
     part: 'rewrite' | 'paraphrase' | 'neighborhood',
     value: (score: PromptScore) => number,
-  ): number =>
-    mean(cases.filter((c) => c[part].length > 0).map((c) => mean(c[part].map(value))));
+  ): number => mean(cases.filter((c) => c[part].length > 0).map((c) => mean(c[part].map(value))));
   const success = ({ success: won }: PromptScore): number => Number(won);
   const magnitude = (score: PromptScore): number => score.magnitude;
   const accuracy = (score: PromptScore): number => Number(score.accuracy);

@@ -6,7 +6,7 @@ const OPENING_QUOTES: readonly Rule[] = [
   [/[«“‘„]|`+/gu, ' $& '],
   [/^"/g, '``'],
   [/(``)/g, ' $1 '],
-  [/([ (\[{<])("|'{2})/g, '$1 `` '],
+  [/([ ([{<])("|'{2})/g, '$1 `` '],
   // A single quote that opens a quotation; not the start of a contraction such as 's or 're.
   [/(?<!\w)(')(?!re\b|ve\b|ll\b|[mtsd\s\w]\b)(?=\w)/giu, '$1 '],
 ];

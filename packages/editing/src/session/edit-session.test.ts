@@ -270,7 +270,13 @@ describe('EditSession.edit', () => {
       [() => session.edit({ ...request, targetNew: 'a\u{1f980}' }, method), 'BAD_TOKENIZER'],
       [() => session.edit(request, { ...method, layer: 40 }), 'BAD_ARGUMENT'],
       [() => session.edit(request, method, { signal: AbortSignal.abort() }), 'ABORTED'],
-      [() => session.apply([{ weight: EDITABLE[0]!, left: new Float64Array(3), right: new Float64Array(3) }]), 'WRONG_MODEL'],
+      [
+        () =>
+          session.apply([
+            { weight: EDITABLE[0]!, left: new Float64Array(3), right: new Float64Array(3) },
+          ]),
+        'WRONG_MODEL',
+      ],
       [() => EditSession.load(model, join(directory, 'nothing.safetensors')), 'NOT_FOUND'],
     ];
     for (const [attempt, code] of failures) await expect(attempt()).rejects.toMatchObject({ code });

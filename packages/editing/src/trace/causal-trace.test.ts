@@ -1,0 +1,170 @@
+import { fileURLToPath } from 'node:url';
+import { useBackend } from '@safeinfer/backend';
+import { openSafetensors, type Transformer } from '@safeinfer/transformer';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type GoldenModelName, goldenJson, loadGoldenModel } from '../../test/golden-model.ts';
+import { averageEffects, suggestLayer } from './average-effects.ts';
+import { type CausalTrace, causalTrace, embeddingNoise, traceWindow } from './causal-trace.ts';
+import { RandomState } from './random-state.ts';
+import { subjectSpan } from './subject-span.ts';
+import { averageEffectsPlot, effectLinesPlot, severedPlot, tracePlot } from './trace-plots.ts';
+
+type Table = readonly (readonly number[])[];
+
+interface TraceGolden {
+  readonly prompt_ids: readonly number[];
+  readonly subject_span: readonly [number, number];
+  readonly samples: number;
+  readonly noise_subjects: readonly (readonly number[])[];
+  readonly sigma: number;
+  readonly answer: number;
+  readonly high_score: number;
+  readonly low_score: number;
+  readonly state: Table;
+  readonly mlp: Readonly<Record<string, Table>>;
+  readonly attn: Readonly<Record<string, Table>>;
+  readonly state_mlp_severed: Table;
+}
+
+it('RandomState draws what numpy draws', async () => {
+  const path = fileURLToPath(new URL('../../fixtures/random-state.safetensors', import.meta.url));
+  await using file = await openSafetensors(path);
+  for (const [seed, count] of [
+    [1, 5000],
+    [20240607, 64],
+  ] as const) {
+    const expected = await file.readFloat64(`seed/${seed}`);
+    const drawn = new RandomState(seed).randn(count);
+    const differing = [...drawn.keys()].filter((i) => drawn[i] !== expected[i]);
+    // The C library under numpy does not round every logarithm correctly (draws 2178 and 2179 of seed 1); ours does.
+    expect(differing.length).toBeLessThanOrEqual(2);
+    for (const i of differing) expect(Math.abs(drawn[i]! / expected[i]! - 1)).toBeLessThan(3e-16);
+  }
+});
+
+it('windows of even and odd width at both borders', () => {
+  expect([0, 1, 3].map((layer) => traceWindow(layer, 2, 4))).toEqual([[0], [0, 1], [2, 3]]);
+  expect([0, 1, 3].map((layer) => traceWindow(layer, 3, 4))).toEqual([
+    [0, 1],
+    [0, 1, 2],
+    [2, 3],
+  ]);
+  expect(traceWindow(1, 10, 4)).toEqual([0, 1, 2, 3]);
+});
+
+describe.each<GoldenModelName>(['gpt2', 'llama'])('causal tracing of tiny %s', (name) => {
+  const golden = goldenJson<TraceGolden>(name, 'trace');
+  const made: CausalTrace[] = [];
+  let model: Transformer;
+  beforeAll(async () => {
+    await useBackend({ name: 'ort' });
+    model = await loadGoldenModel(name);
+  });
+  afterAll(() => model.dispose());
+
+  const shared = () => ({
+    model,
+    prompt: golden.prompt_ids,
+    subject: golden.subject_span,
+    sigma: golden.sigma,
+    samples: golden.samples,
+  });
+
+  it.each([
+    ['states', {}, golden.state],
+    ['MLPs, window 2', { kind: 'mlp', window: 2 }, golden.mlp['2']!],
+    ['MLPs, window 3', { kind: 'mlp', window: 3 }, golden.mlp['3']!],
+    ['attention, window 3', { kind: 'attn', window: 3 }, golden.attn['3']!],
+    ['states, MLPs severed', { sever: 'mlp' }, golden.state_mlp_severed],
+  ] as const)('%s equal the float64 table', async (_, options, table) => {
+    const before = tf.memory().numTensors;
+    const trace = await causalTrace({ ...shared(), ...options });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(trace.answer.id).toBe(golden.answer);
+    expect(Math.abs(trace.highScore - golden.high_score)).toBeLessThan(1e-6);
+    expect(Math.abs(trace.lowScore - golden.low_score)).toBeLessThan(1e-6);
+    for (const [token, row] of table.entries())
+      for (const [layer, score] of row.entries())
+        expect(Math.abs(trace.scores[token]![layer]! - score)).toBeLessThan(1e-6);
+    made.push(trace);
+  });
+
+  it('ends at the clean score: last token, last layer', () => {
+    const [state] = made;
+    expect(state!.scores.at(-1)!.at(-1)).toBeCloseTo(state!.highScore, 5);
+  });
+
+  it("takes the reference's sigma, and another seed is another table", async () => {
+    const { noise_subjects: subjects, sigma } = golden;
+    expect((await embeddingNoise({ model, subjects })) / sigma).toBeCloseTo(1, 5);
+    const other = await causalTrace({ ...shared(), seed: 2, samples: 2 });
+    expect(Math.abs(other.lowScore - golden.low_score)).toBeGreaterThan(1e-4);
+  });
+
+  it('averages by role, suggests a layer and draws four pictures', () => {
+    const [state, mlp] = made as [CausalTrace, CausalTrace];
+    const half = { ...mlp, scores: mlp.scores.map((row) => row.map((x) => x / 2)) };
+    const effects = averageEffects([mlp, half]);
+    const [, end] = mlp.span;
+    for (const [layer, score] of mlp.scores[end - 1]!.entries()) {
+      const values = [score - mlp.lowScore, score / 2 - mlp.lowScore];
+      const centre = (values[0]! + values[1]!) / 2;
+      expect(effects.effects[2]![layer]).toBeCloseTo(centre, 12);
+      // Two values: standard deviation |a - b| / sqrt 2, standard error |a - b| / 2.
+      const width = (1.96 * Math.abs(values[0]! - values[1]!)) / 2;
+      expect(effects.halfWidths[2]![layer]).toBeCloseTo(width, 12);
+    }
+    expect(effects.totalEffect).toBeCloseTo(mlp.highScore - mlp.lowScore, 12);
+    const row = effects.effects[2]!;
+    expect(row[suggestLayer(effects)]).toBe(Math.max(...row));
+    expect(() => averageEffects([state, mlp])).toThrowError(
+      expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+    );
+    const hostile = { ...state, tokens: state.tokens.map((t) => ({ ...t, text: '<&"\u0000' })) };
+    const states = averageEffects([state]);
+    for (const picture of [
+      tracePlot(hostile),
+      averageEffectsPlot(effects, { kind: 'mlp', window: 2 }),
+      effectLinesPlot(effects, 'mlp'),
+      severedPlot({ state: states, mlp: averageEffects([made.at(-1)!]), attn: undefined }),
+    ]) {
+      expect(picture.startsWith('<svg') && picture.endsWith('</svg>\n')).toBe(true);
+      expect(picture).not.toMatch(/NaN|undefined|\p{Cs}|>[^<]*"</u);
+      expect(picture.includes('\u0000')).toBe(false);
+      expect(picture.match(/<(rect|polyline)/g)!.length).toBeGreaterThan(4);
+    }
+    // A cell for each token and layer.
+    expect(tracePlot(state).match(/<title>/g)).toHaveLength(state.tokens.length * 4);
+  });
+
+  it('refuses bad input', async () => {
+    for (const change of [
+      { sigma: 0 },
+      { samples: 0 },
+      { seed: -1 },
+      { subject: [3, 3] as const },
+      { subject: [0, 99] as const },
+      { subject: 'not there' },
+      { kind: 'mlp' as const, sever: 'mlp' as const },
+    ]) {
+      await expect(causalTrace({ ...shared(), ...change })).rejects.toMatchObject({
+        code: 'BAD_ARGUMENT',
+      });
+    }
+    const aborted = causalTrace({ ...shared(), signal: AbortSignal.abort() });
+    await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+});
+
+it('finds the subject in tokens that are parts of characters', () => {
+  // Two bytes of an accent as two tokens, as byte-level tokenizers have them.
+  const pieces = ['The', ' Caf', '\ufffd', '\u00e9', ' opens'];
+  const decode = (ids: readonly number[]): string => {
+    const texts = ids.map((id) => pieces[id]!);
+    // The half character is replaced by the whole one when its second half follows.
+    return texts.filter((text, i) => !(text === '\ufffd' && texts[i + 1] === '\u00e9')).join('');
+  };
+  const model = { tokenizer: { decode } } as unknown as Transformer;
+  expect(subjectSpan(model, [0, 1, 2, 3, 4], 'Caf\u00e9')).toEqual([1, 4]);
+});
