@@ -30,7 +30,7 @@ function checkSet(set: CandidateSet): void {
       const k = set.kind === 'topK' ? set.k : set.atLeast;
       if (!Number.isInteger(k) || k < 1) {
         refuse(
-          `candidate count is ${k}: the set would be empty`,
+          `a candidate set of ${k} tokens`,
           'use a whole number of at least 1',
         );
       }
