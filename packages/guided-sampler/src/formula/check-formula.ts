@@ -29,10 +29,7 @@ function checkSet(set: CandidateSet): void {
     case 'common': {
       const k = set.kind === 'topK' ? set.k : set.atLeast;
       if (!Number.isInteger(k) || k < 1) {
-        refuse(
-          `a candidate set of ${k} tokens`,
-          'use a whole number of at least 1',
-        );
+        refuse(`a candidate set of ${k} tokens`, 'use a whole number of at least 1');
       }
       return;
     }
