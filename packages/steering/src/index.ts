@@ -37,6 +37,16 @@ export {
   refusalScore,
 } from './extract/refusal-direction.ts';
 export { type RankedHead, truthHeads } from './extract/truth-heads.ts';
+// --- Files ---
+export {
+  type DirectionFormat,
+  type LoadDirectionsOptions,
+  loadDirections,
+  saveDirections,
+} from './files/direction-file.ts';
+export { type GgufControlVector, parseGguf, writeGguf } from './files/gguf.ts';
+export { type NumpyArray, parseNpy, parseNpz, writeNpy, writeNpz } from './files/npz.ts';
+export { loadPlan, savePlan } from './files/plan-file.ts';
 export { type Matrix, matrixOf } from './linear-algebra/matrix.ts';
 export { checkPlan } from './plan/check-plan.ts';
 export { type Condition, conditionScore } from './plan/condition.ts';
@@ -69,7 +79,23 @@ export {
 export { type PlannedRow, toInterventions } from './plan/to-interventions.ts';
 // --- Safety amplification ---
 export type { SteeringProgress } from './progress.ts';
+// --- Pre-flight and report ---
+export { doseResponseSvg, effectHistogramSvg, headHeatMapSvg } from './report/charts.ts';
 export { type ContrastGeometry, contrastGeometry } from './report/contrast-geometry.ts';
+export { flippedPlan, randomPlan } from './report/control-plans.ts';
+export { type Finding, preflight } from './report/preflight.ts';
+export { startsLikeRefusal } from './report/refusal-prefix.ts';
+export { reportMarkdown } from './report/report-markdown.ts';
+export type { Interval } from './report/statistics.ts';
+export {
+  type ArmResult,
+  type CapabilityItem,
+  type EffectItem,
+  type RefusalVerdict,
+  type ReportOptions,
+  type SteeringReport,
+  steeringReport,
+} from './report/steering-report.ts';
 export {
   type Demonstration,
   type PromptFormat,
@@ -103,14 +129,8 @@ export {
   type SafetyAmplificationOptions,
   safetyAmplification,
 } from './safety-amplification/safety-amplification.ts';
-
-// --- Files ---
-export {
-  type DirectionFormat,
-  type LoadDirectionsOptions,
-  loadDirections,
-  saveDirections,
-} from './files/direction-file.ts';
-export { type GgufControlVector, parseGguf, writeGguf } from './files/gguf.ts';
-export { type NumpyArray, parseNpy, parseNpz, writeNpy, writeNpz } from './files/npz.ts';
-export { loadPlan, savePlan } from './files/plan-file.ts';
+// --- Strength: units, calibration, sweeps ---
+export { calibrateKl, type KlCalibration } from './strength/calibrate-kl.ts';
+export { type Rollout, steeredRollouts } from './strength/steered-rollout.ts';
+export { rawStrength, type StrengthUnit } from './strength/strength-units.ts';
+export { type SweepCell, type SweepOutcome, type SweepSetting, sweep } from './strength/sweep.ts';
