@@ -90,6 +90,7 @@ describe('large operands on ort equal cpu', () => {
     'means over the first axis': () => tf.mean(tensor([200, 300], 1), 0),
     'largest over the last': () => tf.max(tensor([20, 3000], 1), -1),
     transposition: () => tf.transpose(tensor([12, 30, 50, 4], 1), [2, 0, 3, 1]),
+    'heads and tokens swapped': () => tf.transpose(tensor([3, 50, 12, 16], 1), [0, 2, 1, 3]),
     'slices, pads and tiles': () =>
       tf.tile(
         tf.pad(tf.slice(tensor([9, 40, 30], 1), [2, 3, 4], [5, 30, 20]), [
