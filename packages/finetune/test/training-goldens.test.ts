@@ -98,13 +98,14 @@ const TOLERANCES = [
 
 /**
  * After one step a parameter moves by rate * g / (|g| + eps): an element whose gradient happens to lie near eps
- * = 1e-8 magnifies the last bit of g by 1e5. One such element of 20,000 sets this bound for ONNX Runtime.
+ * = 1e-8 magnifies the last bit of g by 1e5. One such element of 20,000 sets this bound where sums are taken in
+ * another order than PyTorch's: on ONNX Runtime, and for accumulated micro-batches.
  */
-const ORT_FIRST_STEP = 2e-5;
+const OTHER_ORDER = 2e-5;
 
 await describeOnBackends('AdamW of PyTorch', (backend) => {
   const bound = (steps: number, tolerance: number): number =>
-    backend === 'ort' && steps === 1 ? ORT_FIRST_STEP : tolerance;
+    backend === 'ort' && steps === 1 ? OTHER_ORDER : tolerance;
 
   it.each(TOLERANCES)('full training, %i steps', async (steps, tolerance) => {
     const expected = golden<TrainingGolden>('train-full');
@@ -155,7 +156,7 @@ await describeOnBackends('AdamW of PyTorch', (backend) => {
       model,
       method: { kind: 'full' },
     });
-    expect(worst(await checkpointWeights(found.model), tensors, 1)).toBeLessThan(bound(1, 1e-5));
+    expect(worst(await checkpointWeights(found.model), tensors, 1)).toBeLessThan(OTHER_ORDER);
     found.model.dispose();
   });
 

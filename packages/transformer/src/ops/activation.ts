@@ -2,6 +2,8 @@
 import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation } from '../config/model-config.ts';
+import { tapedSiluGate } from './gate-gradient.ts';
+import { isTaped } from './is-taped.ts';
 
 const SQRT_HALF = Math.SQRT1_2;
 const TANH_SCALE = Math.sqrt(2 / Math.PI);
@@ -16,6 +18,7 @@ export function activate(x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
 
 /** activation(gate) * up. */
 export function gate(pre: tf.Tensor2D, up: tf.Tensor2D, activation: Activation): tf.Tensor2D {
+  if (isTaped() && activation === 'silu') return tapedSiluGate(pre, up);
   const fused = runFused('SafeInferGate', { gate: pre, up }, { activation });
   return (fused as tf.Tensor2D | undefined) ?? tf.mul(composedActivation(pre, activation), up);
 }

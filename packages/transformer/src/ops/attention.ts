@@ -1,6 +1,8 @@
 // Scaled dot-product attention over blocks of keys: grouped heads, prefixes that forks share without a copy.
 import { hasFusedKernel, runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
+import { tapedAttention } from './attention-gradient.ts';
+import { isTaped } from './is-taped.ts';
 
 /**
  * Keys and values that some streams read: [R, kv, n, e]. Stream s of S reads chunk row floor(s / (S / R)),
@@ -130,6 +132,11 @@ export function attention(
 }
 
 function attentionPiece(inputs: AttentionInputs): tf.Tensor4D {
+  const { q, blocks, mask, softcap: cap } = inputs;
+  const [only] = blocks;
+  if (isTaped() && cap === null && blocks.length === 1 && only?.k.shape[0] === q.shape[0]) {
+    return tapedAttention({ q, k: only.k, v: only.v, mask });
+  }
   const fused = fusedAttention(inputs);
   if (fused !== undefined) return fused;
   return attentionValues(tf.softmax(attentionScores(inputs)), inputs.blocks);

@@ -1,22 +1,11 @@
 // RMSNorm and LayerNorm over the last axis, in the steps that hooks can read and edit.
 import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
+import { isTaped } from './is-taped.ts';
+import { tapedNorm } from './norm-gradient.ts';
+import { centred, type NormParts } from './norm-parts.ts';
 
-export interface NormParts {
-  /** Gain over the last axis. */
-  readonly w: tf.Tensor;
-  /** Bias of a LayerNorm. */
-  readonly b: tf.Tensor | undefined;
-  readonly kind: 'layer' | 'rms';
-  readonly eps: number;
-  /** Gemma stores the gain minus one. */
-  readonly gainOffset: 0 | 1;
-}
-
-/** What is divided by the scale: x less its mean for LayerNorm, x itself for RMSNorm. */
-export function centred(x: tf.Tensor, kind: 'layer' | 'rms'): tf.Tensor {
-  return kind === 'rms' ? x : tf.sub(x, tf.mean(x, -1, true));
-}
+export { centred, type NormParts };
 
 /** The denominator [..., 1]: root of the mean square (biased variance once centred) plus eps. */
 export function normScale(c: tf.Tensor, eps: number): tf.Tensor {
@@ -32,7 +21,7 @@ export function normOutput(normalized: tf.Tensor, parts: NormParts): tf.Tensor {
 
 /** The whole norm, in one kernel where the backend has it; `x` keeps its shape. */
 export function norm(x: tf.Tensor, parts: NormParts): tf.Tensor {
-  return fusedNorm(x, parts) ?? composedNorm(x, parts);
+  return fusedNorm(x, parts) ?? (isTaped() ? tapedNorm : composedNorm)(x, parts);
 }
 
 /** The fast form, or undefined where the backend has none or a gradient is recorded. */

@@ -2,6 +2,8 @@
 import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RotaryConfig } from '../config/model-config.ts';
+import { isTaped } from './is-taped.ts';
+import { tapedRope } from './rope-gradient.ts';
 
 /** Cosines and sines of every token, widened to the head: [N, 1, e]; dims that do not rotate have 1 and 0. */
 export interface RopeTensors {
@@ -13,8 +15,11 @@ export interface RopeTensors {
 
 /** Rotates `x` [N, heads, e]. One form for halves, neighbouring pairs and partial rotation. */
 export function rope(x: tf.Tensor3D, { cos, sin, pairs }: RopeTensors): tf.Tensor3D {
-  const fused = runFused('SafeInferRope', { x, cos, sin, pairs }, {});
-  return (fused as tf.Tensor3D | undefined) ?? composedRope(x, { cos, sin, pairs });
+  const tables = { cos, sin, pairs };
+  const rotate = (y: tf.Tensor3D): tf.Tensor3D =>
+    (runFused('SafeInferRope', { x: y, ...tables }, {}) as tf.Tensor3D | undefined) ??
+    composedRope(y, tables);
+  return isTaped() ? tapedRope(x, tables, rotate) : rotate(x);
 }
 
 /** The rotation as tfjs operations: differentiable, on any backend. */
