@@ -28,11 +28,12 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '1' },
     contexts: { type: 'string', default: '5' },
     moment: { type: 'boolean', default: false },
+    threads: { type: 'string', default: '2' },
   },
 });
 const layer = Number(flags.layer);
 const factToken = flags.token === 'last' ? 'last' : 'subjectLast';
-const report = await useBackend({ name: 'ort' });
+const report = await useBackend({ name: 'ort', threads: Number(flags.threads) });
 using pocket = await loadPocket();
 const { model } = pocket;
 
@@ -83,9 +84,11 @@ const cases = facts.map(caseOf);
 const before = await scoreCounterFact(model, cases);
 const after: Awaited<ReturnType<typeof scoreCounterFact>> = [];
 const seconds: number[] = [];
+let cpu = 0;
 for (const [i, fact] of facts.entries()) {
   const { prompt, subject, target_new: targetNew } = fact;
   const started = performance.now();
+  const cpuBefore = process.cpuUsage();
   const edit = await rome({
     model,
     request: { prompt, subject, targetNew },
@@ -100,6 +103,8 @@ for (const [i, fact] of facts.entries()) {
     clampFactor: Number(flags.clamp),
   });
   seconds.push((performance.now() - started) / 1000);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  cpu += (user + system) / 1e6;
   using session = new EditSession(model);
   await session.apply([edit.delta]);
   after.push(...(await scoreCounterFact(model, [cases[i]!])));
@@ -135,5 +140,5 @@ console.log(
 const { score } = summariseCounterFact(after);
 const sorted = [...seconds].sort((a, b) => a - b);
 console.log(
-  `score S ${score.toFixed(3)}; seconds per edit: median ${sorted[Math.floor(sorted.length / 2)]!.toFixed(1)}, worst ${sorted.at(-1)!.toFixed(1)}`,
+  `score S ${score.toFixed(3)}; seconds per edit: median ${sorted[Math.floor(sorted.length / 2)]!.toFixed(1)}, worst ${sorted.at(-1)!.toFixed(1)}; CPU seconds per edit: mean ${(cpu / facts.length).toFixed(1)}`,
 );

@@ -102,7 +102,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
     }
 
     beforeAll(async () => {
-      await useBackend({ name: 'ort' });
+      await useBackend({ name: 'ort', threads: 1 });
       model = await loadGoldenModel(name);
       const read = goldenTensors(name, 'moments');
       for (const layer of [0, 1, 2]) {

@@ -8,7 +8,7 @@ import { contextTemplates } from './context-templates.ts';
 
 let pocket: Pocket;
 beforeAll(async () => {
-  await useBackend({ name: 'ort' });
+  await useBackend({ name: 'ort', threads: 1 });
   pocket = await loadPocket();
 });
 afterAll(() => pocket.dispose());

@@ -96,7 +96,7 @@ describe('consistency', () => {
 describe('metrics on tiny gpt2', () => {
   let model: Transformer;
   beforeAll(async () => {
-    await useBackend({ name: 'ort' });
+    await useBackend({ name: 'ort', threads: 1 });
     model = await loadGoldenModel('gpt2');
   });
   afterAll(() => model.dispose());

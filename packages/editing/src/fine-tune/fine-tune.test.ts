@@ -33,7 +33,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('fine-tuning of tiny %s', (nam
   let model: Transformer;
   const golden = goldenJson<FineTuneGolden>(name, 'fine-tune');
   beforeAll(async () => {
-    await useBackend({ name: 'ort' });
+    await useBackend({ name: 'ort', threads: 1 });
     model = await loadGoldenModel(name);
   });
   afterAll(() => model.dispose());

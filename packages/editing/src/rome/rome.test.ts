@@ -54,7 +54,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
     const golden = goldenJson<RomeGolden>(name, 'rome');
 
     beforeAll(async () => {
-      await useBackend({ name: 'ort' });
+      await useBackend({ name: 'ort', threads: 1 });
       model = await loadGoldenModel(name);
       read = goldenTensors(name, 'rome');
       const values = await goldenTensors(name, 'moments')(`moment/${golden.layer}`);

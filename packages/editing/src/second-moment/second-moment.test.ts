@@ -28,7 +28,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (
     readonly tokens: number;
   }>(name, 'moments');
   beforeAll(async () => {
-    await useBackend({ name: 'ort' });
+    await useBackend({ name: 'ort', threads: 1 });
     model = await loadGoldenModel(name);
   });
   afterAll(() => model.dispose());

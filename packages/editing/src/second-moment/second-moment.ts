@@ -44,7 +44,13 @@ function factorOf(moment: MeasuredMoment): CholeskyDecomposition {
   if (!cholesky.isPositiveDefinite()) {
     throw new SafeInferError(
       `the second moment is singular: ${moment.tokens} tokens for a key of ${size} numbers`,
-      { code: 'SINGULAR', hint: `collect it over more than ${size} tokens, or use the identity` },
+      {
+        code: 'SINGULAR',
+        hint:
+          moment.tokens > size
+            ? 'collect it over more varied texts, or use the identity'
+            : `collect it over more than ${size} tokens, or use the identity`,
+      },
     );
   }
   factors.set(moment, cholesky);

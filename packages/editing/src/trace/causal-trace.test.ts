@@ -58,7 +58,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('causal tracing of tiny %s', (
   const made: CausalTrace[] = [];
   let model: Transformer;
   beforeAll(async () => {
-    await useBackend({ name: 'ort' });
+    await useBackend({ name: 'ort', threads: 1 });
     model = await loadGoldenModel(name);
   });
   afterAll(() => model.dispose());

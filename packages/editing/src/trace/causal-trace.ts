@@ -104,7 +104,7 @@ export async function causalTrace(options: CausalTraceOptions): Promise<CausalTr
         ...row,
         interventions: [
           ...row.interventions!,
-          ...(frozen ? freeze(frozen, { token, layer, sample, module: sever! }) : []),
+          ...(frozen ? freeze(frozen, { token, layer, sample }) : []),
         ],
       }));
     });
