@@ -12,7 +12,14 @@ const HEADS = 16;
 const SAMPLE = 8;
 const report = await useBackend({ name: (process.argv[2] ?? 'ort') as BackendName });
 using model = createRandomModel({
-  config: { nLayers: LAYERS, nHeads: HEADS, dModel: 64, dMlp: 128, vocabSize: 512, maxPositions: 512 },
+  config: {
+    nLayers: LAYERS,
+    nHeads: HEADS,
+    dModel: 64,
+    dMlp: 128,
+    vocabSize: 512,
+    maxPositions: 512,
+  },
   seed: 1,
 });
 const prompt = {
