@@ -79,9 +79,9 @@ describe('SafeInfer in closed form', () => {
           checked++;
         },
       ),
-      { numRuns: 2000, seed: 7 },
+      { numRuns: 1000, seed: 7 },
     );
-    expect(checked).toBeGreaterThan(1000);
+    expect(checked).toBeGreaterThan(500);
   });
 
   it('is NaN-free with 99 % of the vocabulary masked in both terms', () => {

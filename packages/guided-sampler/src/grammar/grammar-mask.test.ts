@@ -2,13 +2,16 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { createRandomModel, type Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { term } from '../formula/expr.ts';
 import { compile } from '../plan/plan.ts';
 import { safeInferFormula } from '../recipes/formulas.ts';
 import { generate } from '../run/generate.ts';
 import { checkSchema } from './check-schema.ts';
 import { grammarMask, jsonSchemaMask } from './grammar-mask.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 /** One token per printable ASCII character, some words, and an end token: enough to write any JSON. */
 const WORDS = ['true', 'false', 'null', '"name"', '":', '{"', '"}', 'ab', 'yes', 'no'];

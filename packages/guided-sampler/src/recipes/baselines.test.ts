@@ -1,7 +1,7 @@
 // Every recipe as a plan: it runs, its terms see their own prompts, and it says what it does.
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateLiteral } from '../formula/literal.ts';
 import type { Plan } from '../plan/plan.ts';
 import { generate } from '../run/generate.ts';
@@ -18,6 +18,9 @@ import {
   selfCd,
 } from './baselines.ts';
 import { safeInfer } from './safe-infer.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let test: TestModel;
 beforeAll(async () => {

@@ -1,13 +1,16 @@
 // Beam search against enumeration of every sequence.
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { term } from '../formula/expr.ts';
 import { evaluateLiteral } from '../formula/literal.ts';
 import { compile } from '../plan/plan.ts';
 import { safeInferFormula } from '../recipes/formulas.ts';
 import { beamSearch } from './beam-search.ts';
 import { type TestModel, testModel } from './models.fixture.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const V = 9;
 const EOS = 4;

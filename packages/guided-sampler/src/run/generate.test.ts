@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import type { Intervention, Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { firstSteps, penalise, term, union } from '../formula/expr.ts';
 import { evaluateLiteral } from '../formula/literal.ts';
 import { lma } from '../formula/lma-parser.ts';
@@ -14,6 +14,9 @@ import type { TokenEvent } from './events.ts';
 import { generate, stream } from './generate.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { type TestModel, testModel, testPrompts } from './models.fixture.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let test: TestModel;
 beforeAll(async () => {

@@ -1,13 +1,16 @@
 // Speculative sampling draws from the exact distribution, for 2, 3 and 4 terms: chi-square over pairs of tokens.
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Expr, term } from '../formula/expr.ts';
 import { evaluateLiteral } from '../formula/literal.ts';
 import { lma } from '../formula/lma-parser.ts';
 import { compile } from '../plan/plan.ts';
 import { generate } from './generate.ts';
 import { type TestModel, testModel } from './models.fixture.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const V = 8;
 const DRAWS = 8_000;

@@ -31,7 +31,8 @@ const FIRST_RATE = 0.8;
 const START_DRAFTING = 0.75;
 /**
  * From this size on a pass over few rows is bound by reading the weights: a second row costs next to nothing (measured
- * 0.96 to 1.07 x at 160 M parameters and two rows, 1.7 x at sixteen), so there is nothing to skip. Small models are bound by the number of operations.
+ * 0.96 to 1.07 x at 160 M parameters and two rows, 1.7 x at sixteen), so there is nothing to skip. Small models are
+ * bound by the number of operations.
  */
 const READ_BOUND_WEIGHTS = 20e6;
 /** Up to so many rows; beyond it arithmetic counts. */

@@ -3,11 +3,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import * as tf from '@tensorflow/tfjs-core';
 import { generateObject, generateText, jsonSchema, streamText } from 'ai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generate } from '../run/generate.ts';
 import { asLanguageModel } from './ai-sdk.ts';
 import { type Served, servedModel } from './clients.fixture.ts';
 import { openAiHandler } from './openai-handler.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let test: Served;
 beforeAll(async () => {

@@ -5,10 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs-core';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generate } from '../run/generate.ts';
 import { type Served, servedModel } from './clients.fixture.ts';
 import { openAiHandler } from './openai-handler.ts';
+
+// Real forwards in plain JavaScript: minutes on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let test: Served;
 let server: Server;
