@@ -84,6 +84,7 @@ const cases = facts.map(caseOf);
 const before = await scoreCounterFact(model, cases);
 const after: Awaited<ReturnType<typeof scoreCounterFact>> = [];
 const seconds: number[] = [];
+const losses: (readonly number[])[] = [];
 let cpu = 0;
 for (const [i, fact] of facts.entries()) {
   const { prompt, subject, target_new: targetNew } = fact;
@@ -105,6 +106,7 @@ for (const [i, fact] of facts.entries()) {
   seconds.push((performance.now() - started) / 1000);
   const { user, system } = process.cpuUsage(cpuBefore);
   cpu += (user + system) / 1e6;
+  losses.push(edit.losses);
   using session = new EditSession(model);
   await session.apply([edit.delta]);
   after.push(...(await scoreCounterFact(model, [cases[i]!])));
@@ -137,6 +139,9 @@ const kept = cases.flatMap((_, i) =>
 console.log(
   `neighbours right before and still right: ${rate(kept.filter(Boolean).length, kept.length)}`,
 );
+const meanLoss = (at: number): string =>
+  (losses.reduce((sum, list) => sum + list.at(at)!, 0) / losses.length).toFixed(3);
+console.log(`value optimisation: mean loss ${meanLoss(0)} at first, ${meanLoss(-1)} at last`);
 const { score } = summariseCounterFact(after);
 const sorted = [...seconds].sort((a, b) => a - b);
 console.log(
