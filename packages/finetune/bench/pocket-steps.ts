@@ -6,9 +6,6 @@ import type { TrainingExample } from '../src/index.ts';
 const SHORT = Array.from({ length: 33 }, (_, i) => 33 + Math.floor(i / 8));
 const LONG = [186, 188, 190, 193, 196, 199];
 
-/** Most tokens of a micro-batch: keeps the two apart. */
-export const MICRO_TOKENS = 1250;
-
 /** Examples of `steps` steps, one step after the other. */
 export function pocketExamples(steps: number, vocabSize: number): TrainingExample[] {
   return Array.from({ length: steps }, (_, step) =>

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type BackendName, useBackend } from '@safeinfer/backend';
 import { createRandomModel, readModelConfig } from '@safeinfer/transformer';
 import { train } from '../src/index.ts';
-import { EXAMPLES_PER_STEP, MICRO_TOKENS, pocketExamples } from './pocket-steps.ts';
+import { EXAMPLES_PER_STEP, pocketExamples } from './pocket-steps.ts';
 
 interface Cost {
   readonly wall: number;
@@ -29,9 +29,12 @@ const lines = createInterface({ input: torch.stdout })[Symbol.asyncIterator]();
 const answer = async (): Promise<string> => (await lines.next()).value as string;
 console.log(await answer());
 
-await useBackend({ name: backend as BackendName, threads: Number(threads) } as Parameters<
-  typeof useBackend
->[0]);
+// tfjs-node reads its thread count from TF_NUM_INTRAOP_THREADS, before it is loaded.
+process.env['TF_NUM_INTRAOP_THREADS'] ??= threads;
+await useBackend({
+  name: backend as BackendName,
+  ...(backend === 'ort' ? { threads: Number(threads) } : {}),
+});
 const config = readModelConfig(
   JSON.parse(readFileSync(here('../../pocket/model/config.json'), 'utf8')),
 );
@@ -90,6 +93,7 @@ for (; step < steps; step++) {
   });
   next.dispose();
   await torchStep(step);
+  console.error(JSON.stringify({ step, ours: ours.at(-1), torch: theirs.at(-1) }));
 }
 torch.stdin.end();
 
@@ -108,5 +112,4 @@ for (const key of ['wall', 'cpu'] as const) {
       ).toFixed(2)})`,
   );
 }
-void MICRO_TOKENS;
 process.exit(0);
