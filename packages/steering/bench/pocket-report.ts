@@ -59,7 +59,7 @@ const made = await safetyAmplification({
   safe: once('refuse'),
   compliant: once('comply'),
   shots: 5,
-  prompts: 40,
+  prompts: 24,
   effectPrompts: 8,
   topHeads: 10,
   seed: SEED,
@@ -91,8 +91,8 @@ const planOf = (layer: number, strength: number): SteeringPlan => ({
   ],
 });
 const chosen = await sweep({
-  layers: [2, 3, 5],
-  strengths: [0.5, 1, 2, 4],
+  layers: [2, 3],
+  strengths: [0.5, 1, 2],
   select: items('select', 16),
   test: items('test', 16),
   plan: ({ layer, strength }) => planOf(layer, strength),
@@ -140,8 +140,9 @@ const report = await steeringReport({
       ),
     ],
   })),
-  texts: spread(loadPocketSplit('how-to', 'test'), 12).map(({ answer }) => [
-    ...tokenizer.encode(answer),
+  texts: spread(loadPocketSplit('how-to', 'test'), 12).map(({ question, answer }) => [
+    ...(chat(question).tokens as readonly number[]),
+    ...tokenizer.encode(` ${answer}`, { addSpecialTokens: false }),
   ]),
   capability: [...relations.values()].flatMap((group) => {
     const options = [...new Set(group.map(({ answer }) => first(` ${answer}`)))].slice(0, 4);

@@ -80,6 +80,16 @@ describe('the report', () => {
       const other = await steeringReport({ ...common, plan: randomPlan(plan, 77) });
       expect(other.verdict).toBe('not shown to work');
 
+      // 'last' steers every token of a text that is scored as if generated, not just its end.
+      const last = await steeringReport({
+        ...common,
+        plan: { operations: [{ ...plan.operations[0]!, positions: 'last' }] },
+        harmful: [],
+        randomControls: 0,
+      });
+      expect(last.damage!.perplexity!.steered).toBeCloseTo(report.damage!.perplexity!.steered, 3);
+      expect(last.damage!.perplexity!.steered).not.toBeCloseTo(last.damage!.perplexity!.plain, 3);
+
       const text = reportMarkdown(report);
       expect(text).toContain('| flipped |');
       expect(text).toContain('plan `');

@@ -2,9 +2,11 @@
 import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
 import type { Row, Transformer } from '@safeinfer/transformer';
 import { lastLogitsOf } from '../extract/refusal-direction.ts';
+import { decideConditions } from '../plan/decide-conditions.ts';
 import { modelFingerprint, planHash } from '../plan/fingerprint.ts';
 import { steerRows } from '../plan/steer-rows.ts';
-import { type Recipe, type SteeringPlan, scalePlan } from '../plan/steering-plan.ts';
+import { mapOperations, type Recipe, type SteeringPlan, scalePlan } from '../plan/steering-plan.ts';
+import { toInterventions } from '../plan/to-interventions.ts';
 import type { SteeringProgress } from '../progress.ts';
 import { logProbabilities, quantile } from '../strength/distribution.ts';
 import { type Rollout, steeredRollouts } from '../strength/steered-rollout.ts';
@@ -350,8 +352,13 @@ async function perplexity(
 ): Promise<number> {
   let [loss, count] = [0, 0];
   for (const tokens of texts) {
-    const rows = await steerRows({ model, plan, rows: [{ tokens }], signal });
-    using result = model.forward(rows, { logits: 'all' });
+    const [decisions] = await decideConditions({ model, plan, rows: [{ tokens }], signal });
+    // As if every token after the first had been generated: 'last' then means each of them, not the text's end.
+    const forced = mapOperations(plan, (operation) =>
+      operation.positions === 'last' ? { ...operation, positions: { from: -1 } } : operation,
+    );
+    const interventions = toInterventions(forced, { promptLength: 1, decisions: decisions! });
+    using result = model.forward([{ tokens, interventions }], { logits: 'all' });
     const logits = (await result.logits(0).data()) as Float32Array;
     const width = model.config.vocabSize;
     for (let i = 0; i + 1 < tokens.length; i += 1) {
