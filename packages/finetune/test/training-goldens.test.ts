@@ -74,21 +74,34 @@ function adapterWeights(adapter: LoraAdapter): Map<string, Float32Array> {
   );
 }
 
-function worst(
+/** Largest difference of any parameter after `after` steps, and how many differ by more than 1e-5. */
+function compare(
   found: ReadonlyMap<string, Float32Array>,
   tensors: ReadonlyMap<string, { readonly data: Float32Array }>,
   after: number,
-): number {
+): { readonly largest: number; readonly beyond: number } {
   let largest = 0;
+  let beyond = 0;
   let compared = 0;
   for (const [name, values] of found) {
     const wanted = tensors.get(`after/${after}/${name}`);
     if (wanted === undefined) continue;
     compared++;
     largest = Math.max(largest, difference(values, wanted.data));
+    beyond += values.filter((x, i) => !(Math.abs(x - (wanted.data[i] as number)) < 1e-5)).length;
   }
   expect(compared).toBe([...tensors.keys()].filter((n) => n.startsWith(`after/${after}/`)).length);
-  return largest;
+  return { largest, beyond };
+}
+
+/**
+ * After one step a parameter moves by rate * g / (|g| + eps): an element whose gradient happens to lie near eps
+ * = 1e-8 magnifies the last bit of g by 1e5 (PyTorch's own fp32 ends 3.7e-6 from its float64 there). One such
+ * element of 20,000 may pass 1e-5 where sums are taken in another order than PyTorch's.
+ */
+function expectFirstStep(found: ReturnType<typeof compare>): void {
+  expect(found.beyond).toBeLessThanOrEqual(1);
+  expect(found.largest).toBeLessThan(2e-5);
 }
 
 const TOLERANCES = [
@@ -96,17 +109,7 @@ const TOLERANCES = [
   [20, 1e-4],
 ] as const;
 
-/**
- * After one step a parameter moves by rate * g / (|g| + eps): an element whose gradient happens to lie near eps
- * = 1e-8 magnifies the last bit of g by 1e5. One such element of 20,000 sets this bound where sums are taken in
- * another order than PyTorch's: on ONNX Runtime, and for accumulated micro-batches.
- */
-const OTHER_ORDER = 2e-5;
-
-await describeOnBackends('AdamW of PyTorch', (backend) => {
-  const bound = (steps: number, tolerance: number): number =>
-    backend === 'ort' && steps === 1 ? OTHER_ORDER : tolerance;
-
+await describeOnBackends('AdamW of PyTorch', () => {
   it.each(TOLERANCES)('full training, %i steps', async (steps, tolerance) => {
     const expected = golden<TrainingGolden>('train-full');
     const tensors = await goldenTensors('train-full');
@@ -117,9 +120,9 @@ await describeOnBackends('AdamW of PyTorch', (backend) => {
       model,
       method: { kind: 'full' },
     });
-    expect(worst(await checkpointWeights(found.model), tensors, steps)).toBeLessThan(
-      bound(steps, tolerance),
-    );
+    const weights = compare(await checkpointWeights(found.model), tensors, steps);
+    if (steps === 1) expectFirstStep(weights);
+    else expect(weights.largest).toBeLessThan(tolerance);
     expect(difference(found.loss, expected.loss.slice(0, steps))).toBeLessThan(tolerance);
     expect(
       difference(found.gradientNorm, expected.grad_norm_before_clip.slice(0, steps)),
@@ -139,7 +142,7 @@ await describeOnBackends('AdamW of PyTorch', (backend) => {
       model,
       method: { kind: 'lora', from },
     });
-    expect(worst(adapterWeights(adapter), tensors, steps)).toBeLessThan(tolerance);
+    expect(compare(adapterWeights(adapter), tensors, steps).largest).toBeLessThan(tolerance);
     expect(difference(loss, expected.loss.slice(0, steps))).toBeLessThan(tolerance);
     adapter.dispose();
     expect(tf.memory().numTensors).toBe(before);
@@ -156,7 +159,7 @@ await describeOnBackends('AdamW of PyTorch', (backend) => {
       model,
       method: { kind: 'full' },
     });
-    expect(worst(await checkpointWeights(found.model), tensors, 1)).toBeLessThan(OTHER_ORDER);
+    expectFirstStep(compare(await checkpointWeights(found.model), tensors, 1));
     found.model.dispose();
   });
 
@@ -177,7 +180,8 @@ await describeOnBackends('AdamW of PyTorch', (backend) => {
       model,
       method: { kind: 'full' },
     });
-    expect(worst(await checkpointWeights(found.model), tensors, 20)).toBeGreaterThan(1e-4);
+    const { largest } = compare(await checkpointWeights(found.model), tensors, 20);
+    expect(largest).toBeGreaterThan(1e-4);
     found.model.dispose();
   });
 });
