@@ -51,7 +51,7 @@ const edit = z.strictObject({
       facts: z.union([z.literal('pocket'), z.strictObject({ path: z.string().min(1) })]),
       count: z.int().min(1).default(1),
       layer: z.int().min(0).optional(),
-      factToken: z.enum(['subjectLast', 'last']).default('last'),
+      factToken: z.enum(['subjectLast', 'last']).default('subjectLast'),
     })
     .optional(),
 });

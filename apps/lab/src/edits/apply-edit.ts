@@ -34,12 +34,12 @@ export async function applyEdit(options: {
       const { delta, losses } = await rome({
         model,
         request,
-        layer: edit.rome?.layer ?? 1,
-        factToken: edit.rome?.factToken ?? 'last',
+        layer: edit.rome?.layer ?? 0,
+        factToken: edit.rome?.factToken ?? 'subjectLast',
+        // What the bundled model was measured with (its model card); real models want the package's presets.
         learningRate: 1,
-        steps: 40,
-        weightDecay: 0.01,
-        clampFactor: 10,
+        steps: 60,
+        clampFactor: 4,
         signal,
       });
       await session.apply([delta]);
