@@ -34,8 +34,8 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .description('ask one model the questions of some sets and show what every local judge says')
     .option('--model <path>', 'model directory, hub name or "pocket"', 'pocket')
     .option(
-      '--set <name[=file]...>',
-      'sets: bundled-harmful, bundled-harmless, pocket-harmful, catqa=file.json, ...',
+      '--set <name...>',
+      'sets by name, or name=file for sets that are not bundled (catqa=catqa_english.json)',
       ['bundled-harmful', 'bundled-harmless'],
     )
     .addOption(
