@@ -111,6 +111,23 @@ export async function optimiseValue(options: {
   } finally {
     first.dispose();
   }
+  // Everything before the edited block is the same at every step: it is run once.
+  const entry: HookName = `blocks.${layer}.hook_resid_pre`;
+  using below =
+    layer === 0
+      ? undefined
+      : model.forward(
+          inputs.map((tokens) => ({ tokens })),
+          { capture: [entry], logits: 'none' },
+        );
+  const start = below && {
+    startAtLayer: layer,
+    residuals: inputs.map((_, row) => below.captured(row, entry) as tf.Tensor2D),
+  };
+  const logitPositions = [
+    ...contexts.map(({ tokens }) => target.map((_, t) => tokens.length - 1 + t)),
+    [essence.lookup],
+  ];
 
   const delta = new Float64Array(dModel);
   const initialNorm = norm(initial);
@@ -129,11 +146,11 @@ export async function optimiseValue(options: {
       rows,
       at: [point],
       logits: 'all',
+      logitPositions,
+      ...start,
       of: ({ logits }) => {
-        const losses = contexts.map(({ tokens }, row) =>
-          negativeLogLikelihood(logits(row), tokens.length - 1, target),
-        );
-        const kl = divergence(logits(klRow), lookups[klRow]!, initialLogProbs);
+        const losses = contexts.map((_, row) => negativeLogLikelihood(logits(row), target));
+        const kl = divergence(logits(klRow), initialLogProbs);
         return tf.add(
           tf.div(tf.addN(losses), contexts.length),
           tf.mul(kl, settings.klFactor),
@@ -174,21 +191,15 @@ export async function optimiseValue(options: {
   return { value: initial.map((x, i) => x + delta[i]!), delta, initial, losses };
 }
 
-/** -sum over target tokens of log p / T; logits at position `start + t` predict target t. */
-function negativeLogLikelihood(
-  logits: tf.Tensor2D,
-  start: number,
-  target: readonly number[],
-): tf.Tensor {
+/** -sum over target tokens of log p / T, from logits [T, V]. */
+function negativeLogLikelihood(logits: tf.Tensor2D, target: readonly number[]): tf.Tensor {
   const [, width] = logits.shape;
-  const rows = tf.logSoftmax(tf.slice(logits, [start, 0], [target.length, width]));
-  const picked = tf.mul(rows, tf.oneHot(tf.tensor1d([...target], 'int32'), width));
+  const picked = tf.mul(tf.logSoftmax(logits), tf.oneHot(tf.tensor1d([...target], 'int32'), width));
   return tf.div(tf.neg(tf.sum(picked)), target.length);
 }
 
-/** KL(p_now || p_initial) at one position: the reference's direction. */
-function divergence(logits: tf.Tensor2D, position: number, initial: Float32Array): tf.Tensor {
-  const [, width] = logits.shape;
-  const now = tf.logSoftmax(tf.slice(logits, [position, 0], [1, width]));
-  return tf.sum(tf.mul(tf.exp(now), tf.sub(now, tf.tensor2d(initial, [1, width]))));
+/** KL(p_now || p_initial) from logits [1, V]: the reference's direction. */
+function divergence(logits: tf.Tensor2D, initial: Float32Array): tf.Tensor {
+  const now = tf.logSoftmax(logits);
+  return tf.sum(tf.mul(tf.exp(now), tf.sub(now, tf.tensor2d(initial, logits.shape))));
 }

@@ -83,6 +83,59 @@ describe.each(['llama', 'gpt2'] as const)('gradients of a %s-like model', (like)
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('from a block on, with some logits only, are those of the whole pass', () => {
+    using model = createRandomModel({ config: { like }, seed: 3 });
+    const at: HookName = 'blocks.1.hook_mlp_out';
+    const score = (x: tf.Tensor2D): tf.Tensor => tf.sum(tf.tanh(x));
+    using whole = model.gradients({
+      rows: ROWS,
+      at: [at],
+      logits: 'all',
+      of: ({ logits }) =>
+        tf.add(
+          score(tf.slice(logits(0), [3, 0], [2, -1])),
+          score(tf.slice(logits(1), [2, 0], [1, -1])),
+        ),
+    });
+    using below = model.forward(ROWS, { capture: ['blocks.1.hook_resid_pre'], logits: 'none' });
+    const residuals = ROWS.map((_, row) => below.captured(row, 'blocks.1.hook_resid_pre'));
+    const options = { rows: ROWS, at: [at], logits: 'all', startAtLayer: 1, residuals } as const;
+    const of = ({ logits }: GradientInputs): tf.Scalar =>
+      tf.add(score(logits(0)), score(logits(1)));
+    for (const row of [0, 1]) whole.grad(row, at);
+    const before = tf.memory().numTensors;
+    const part = model.gradients({ ...options, logitPositions: [[3, 4], [2]], of });
+    for (const row of [0, 1]) {
+      const distance = tf.tidy(() =>
+        tf.sub(whole.grad(row, at), part.grad(row, at)).abs().max().dataSync(),
+      );
+      expect(distance[0]).toBeLessThan(1e-5);
+    }
+    part.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    for (const wrong of [
+      { logitPositions: [[3, 7], [2]] },
+      { logitPositions: [[3]] },
+      { logitPositions: [[3], [2]], residuals: residuals.slice(1) },
+      { logitPositions: [[3], [2]], startAtLayer: 0 },
+    ]) {
+      expect(() => model.gradients({ ...options, ...wrong, of })).toThrow(
+        expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+      );
+    }
+    // The residuals decide: other ones give another gradient.
+    using other = model.gradients({
+      ...options,
+      residuals: residuals.map((x) => tf.tidy(() => tf.mul(x, 2) as tf.Tensor2D)),
+      logitPositions: [[3, 4], [2]],
+      of,
+    });
+    const apart = tf.tidy(() =>
+      tf.sub(whole.grad(0, at), other.grad(0, at)).abs().max().dataSync(),
+    );
+    expect(apart[0]).toBeGreaterThan(1e-4);
+  });
+
   it('reach weights and adapters through trace', () => {
     using model = createRandomModel({ config: { like }, seed: 3 });
     const before = tf.memory().numTensors;

@@ -10,7 +10,7 @@ import { discardTape } from './discard-tape.ts';
 
 /** What the differentiated function may read; all of it is differentiable. */
 export interface GradientInputs {
-  /** [1, V] for logits 'last', [p, V] for 'all'. */
+  /** [1, V] for logits 'last', [p, V] for 'all', [positions, V] with `logitPositions`. */
   logits(row: number): tf.Tensor2D;
   /** An activation named in `at` or `capture`. */
   captured<N extends HookName>(row: number, name: N): CapturedTensor<N>;
@@ -25,6 +25,12 @@ export interface GradientOptions {
   readonly at: readonly HookName[];
   /** Default 'last'. With 'none' the pass stops after the last named point. */
   readonly logits?: 'last' | 'all' | 'none';
+  /** With logits 'all': for each row the tokens whose logits are wanted; the others are not computed. */
+  readonly logitPositions?: readonly (readonly number[])[];
+  /** First block to run, as in `ForwardOptions`: what lies before it is constant. */
+  readonly startAtLayer?: number;
+  /** Per row [tokens, D]: what that block reads. */
+  readonly residuals?: readonly tf.Tensor2D[];
   /** More activations for `of` and for the result. */
   readonly capture?: readonly HookName[];
 }
@@ -42,7 +48,8 @@ export interface Gradients extends Disposable {
 
 /** See `Transformer.gradients`. */
 export function gradients(sources: ForwardSources, options: GradientOptions): Gradients {
-  const { rows, of, at, logits = 'last', capture = [] } = options;
+  const { rows, of, at, logits = 'last', capture = [], logitPositions } = options;
+  const { startAtLayer, residuals } = options;
   if (at.length === 0) {
     throw new SafeInferError('no points to differentiate at', {
       code: 'BAD_ARGUMENT',
@@ -71,9 +78,13 @@ export function gradients(sources: ForwardSources, options: GradientOptions): Gr
             },
           }))(x, through);
         const names = [...new Set([...capture, ...at])];
-        const traced = tracePass(sources, { rows, logits, capture: names, probes: at, probe });
+        const traced = tracePass(sources, {
+          ...{ rows, logits, logitPositions, startAtLayer, residuals },
+          ...{ capture: names, probes: at, probe },
+        });
+        const lines = logits === 'all' ? lineOffsets(traced.rowOffsets, logitPositions) : undefined;
         const scalar = of({
-          logits: (row) => rowLogits(traced, row, logits),
+          logits: (row) => rowLogits(traced.logits, row, lines),
           captured: traced.captured,
         });
         checkScalar(scalar);
@@ -134,15 +145,25 @@ export function gradients(sources: ForwardSources, options: GradientOptions): Gr
   }
 }
 
+/** First line of each row in the logits, and their number at the end. */
+function lineOffsets(
+  rowOffsets: readonly number[],
+  positions: readonly (readonly number[])[] | undefined,
+): readonly number[] {
+  if (positions === undefined) return rowOffsets;
+  const offsets = [0];
+  for (const { length } of positions) offsets.push((offsets.at(-1) as number) + length);
+  return offsets;
+}
+
 function rowLogits(
-  traced: { readonly logits: tf.Tensor2D; readonly rowOffsets: readonly number[] },
+  logits: tf.Tensor2D,
   row: number,
-  kind: 'last' | 'all' | 'none',
+  lines: readonly number[] | undefined,
 ): tf.Tensor2D {
-  if (kind !== 'all') return tf.slice(traced.logits, [row, 0], [1, -1]);
-  const start = traced.rowOffsets[row] as number;
-  const end = traced.rowOffsets[row + 1] as number;
-  return tf.slice(traced.logits, [start, 0], [end - start, -1]);
+  if (lines === undefined) return tf.slice(logits, [row, 0], [1, -1]);
+  const start = lines[row] as number;
+  return tf.slice(logits, [start, 0], [(lines[row + 1] as number) - start, -1]);
 }
 
 function checkScalar(value: unknown): asserts value is tf.Scalar {

@@ -69,7 +69,8 @@ export function forward(
   }
 }
 
-function checkStart(
+/** @throws BAD_ARGUMENT for a start that does not fit the model, the rows or the residuals */
+export function checkStart(
   sources: ForwardSources,
   rows: readonly Row[],
   start: {

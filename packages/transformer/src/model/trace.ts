@@ -7,9 +7,9 @@ import type { WeightName } from '../config/weight-name.ts';
 import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 import { planPass } from '../hooks/plan.ts';
 import { type CapturedPoint, rowPart } from './captured-point.ts';
-import type { ForwardSources } from './forward.ts';
+import { checkStart, type ForwardSources } from './forward.ts';
 import { Pass } from './pass.ts';
-import { prepareRows } from './prepared-row.ts';
+import { type PreparedRow, prepareRows } from './prepared-row.ts';
 import type { Row } from './row.ts';
 import { runPass } from './run-pass.ts';
 
@@ -50,20 +50,29 @@ export function tracePass(
   options: TraceOptions & {
     readonly probes: readonly HookName[];
     readonly probe?: (name: HookName, x: tf.Tensor) => tf.Tensor;
+    /** Instead of `logitTokens`: for each row the tokens whose logits are wanted, counted in the row. */
+    readonly logitPositions?: readonly (readonly number[])[] | undefined;
+    readonly startAtLayer?: number | undefined;
+    readonly residuals?: readonly tf.Tensor2D[] | undefined;
   },
 ): Trace & { readonly points: ReadonlyMap<HookName, CapturedPoint> } {
-  const { rows, logits = 'all', logitTokens, weights, adapters } = options;
+  const { rows, logits = 'all', weights, adapters, startAtLayer = 0, residuals } = options;
   const { capture = [], probes, probe } = options;
   for (const [name, adapter] of adapters ?? []) checkAdapter(name, adapter, sources.config);
   const all = { ...sources, adapters: new Map([...sources.adapters, ...(adapters ?? [])]) };
-  const prepared = prepareRows(rows, all, undefined);
+  checkStart(sources, rows, { startAtLayer, residuals });
+  const prepared = prepareRows(rows, all, startAtLayer > 0 ? residuals : undefined);
+  const { logitPositions } = options;
+  const logitTokens = logitPositions
+    ? linesOf(prepared, logitPositions, logits)
+    : options.logitTokens;
   const plan = planPass({
     config: sources.config,
     rows: prepared,
     capture,
     probes,
     logits,
-    startAtLayer: 0,
+    startAtLayer,
   });
   const pass = new Pass({
     config: sources.config,
@@ -78,7 +87,7 @@ export function tracePass(
     ...(probe === undefined ? {} : { probe }),
   });
   try {
-    const made = runPass(pass, { startAtLayer: 0, signal: undefined });
+    const made = runPass(pass, { startAtLayer, signal: undefined });
     const { streams, tokens } = pass.layout;
     return {
       get logits(): tf.Tensor2D {
@@ -103,4 +112,31 @@ export function tracePass(
   } finally {
     pass.end({ results: true });
   }
+}
+
+/** Positions of rows as lines of the pass: every row has a stream of its own here, in order. */
+function linesOf(
+  rows: readonly PreparedRow[],
+  positions: readonly (readonly number[])[],
+  logits: 'all' | 'last' | 'none',
+): Int32Array {
+  const fits =
+    logits === 'all' &&
+    positions.length === rows.length &&
+    rows.every(({ tokens }, row) =>
+      positions[row]?.every((p) => Number.isInteger(p) && p >= 0 && p < tokens.length),
+    );
+  if (!fits) {
+    throw new SafeInferError('logitPositions does not fit the rows', {
+      code: 'BAD_ARGUMENT',
+      hint: "with logits 'all', give a list of token positions for each row, counted from 0",
+    });
+  }
+  let start = 0;
+  const lines: number[] = [];
+  for (const [row, { tokens }] of rows.entries()) {
+    for (const position of positions[row] ?? []) lines.push(start + position);
+    start += tokens.length;
+  }
+  return Int32Array.from(lines);
 }
