@@ -16,6 +16,7 @@ export {
 export { type EmmetOptions, emmet } from './batch/emmet.ts';
 export { type MemitOptions, memit } from './batch/memit.ts';
 export { type ContextTemplateOptions, contextTemplates } from './context/context-templates.ts';
+export { randomRankOne } from './control/random-rank-one.ts';
 export type {
   DenseDelta,
   LowRankDelta,
