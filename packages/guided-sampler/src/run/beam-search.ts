@@ -6,7 +6,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { PromptInput } from '../plan/prompt.ts';
 import { buildChain } from '../sampling/chain.ts';
 import type { SamplingOptions } from '../sampling/sampling-options.ts';
-import { feed } from './feed.ts';
+import { feed, MAX_PREFILL_TOKENS, scoresOf } from './feed.ts';
 import { checkRequest } from './generate-options.ts';
 import { StatsCollector } from './run-stats.ts';
 import { Sequence } from './sequence.ts';
@@ -104,8 +104,10 @@ export async function beamSearch(options: BeamOptions): Promise<readonly Hypothe
   });
   const prompts = request.prompts[0] as readonly (readonly number[])[];
   const chain = buildChain(options.sampling ?? {}, [...request.stopTokens]);
-  const stats = new StatsCollector(plan.terms.map((t) => t.id));
-  const feedOptions = { stats, signal, vocabSize: plan.vocabSize, maxPrefillTokens: 4096 };
+  const owner = {
+    stats: new StatsCollector(plan.terms.map((t) => t.id)),
+    vocabSize: plan.vocabSize,
+  };
   const rank = (logprob: number, length: number): number =>
     logprob / length ** (options.lengthPenalty ?? 1);
   const done: Hypothesis[] = [];
@@ -131,9 +133,10 @@ export async function beamSearch(options: BeamOptions): Promise<readonly Hypothe
       throwIfAborted(signal);
       const phase = plan.formula.phaseAt(step);
       const requests = live.flatMap(({ sequence }) =>
-        phase.terms.map((termId) => ({ sequence, termId, drafts: 0, want: 1 })),
+        phase.terms.map((termId) => ({ owner, sequence, termId, drafts: 0, want: 1 })),
       );
-      const results = await feed(requests, feedOptions);
+      const fed = await feed(requests, { signal, maxPrefillTokens: MAX_PREFILL_TOKENS });
+      const results = fed.map(scoresOf);
       const candidates = live.flatMap((beam, b) => {
         const terms = new Map(
           phase.terms.map((id, t) => [id, results[b * phase.terms.length + t]?.[0]] as const),

@@ -6,8 +6,16 @@ import type { StatsCollector } from './run-stats.ts';
 import type { Sequence } from './sequence.ts';
 import type { TermRow } from './term-row.ts';
 
+/** Whose request it is: several generations share a pass. */
+export interface FeedOwner {
+  readonly stats: StatsCollector;
+  /** Logits beyond it are padding of one of the models. */
+  readonly vocabSize: number;
+}
+
 /** Wanted: the distributions after the last `want` of the tokens that the row has not seen, drafts included. */
 export interface FeedRequest {
+  readonly owner: FeedOwner;
   readonly sequence: Sequence;
   readonly termId: string;
   /** How many drafts of the sequence to feed. */
@@ -15,13 +23,30 @@ export interface FeedRequest {
   readonly want: number;
 }
 
+/** Padded prompt tokens of one pass; activations of a 1B model stay under about 1 GB. */
+export const MAX_PREFILL_TOKENS: number = 4096;
+
 export interface FeedOptions {
-  readonly stats: StatsCollector;
   readonly signal: AbortSignal | undefined;
-  /** Logits beyond it are padding of one of the models. */
-  readonly vocabSize: number;
   /** Prompt tokens of one pass: bounds the memory of prefill. */
   readonly maxPrefillTokens: number;
+}
+
+/** The distributions of one request, or why it has none: a bad row leaves the others of its pass alone. */
+export interface FeedResult {
+  readonly scores: readonly TermScores[];
+  readonly failure: SafeInferError | undefined;
+}
+
+/** @throws the failure of the request */
+export function scoresOf(result: FeedResult): readonly TermScores[] {
+  if (result.failure !== undefined) throw result.failure;
+  return result.scores;
+}
+
+interface Out {
+  readonly scores: TermScores[];
+  failure: SafeInferError | undefined;
 }
 
 interface Job {
@@ -31,7 +56,7 @@ interface Job {
   readonly phase: 'prompt' | 'generation';
   /** Distributions to read from the end of this pass's tokens. */
   readonly want: number;
-  readonly out: TermScores[];
+  readonly out: Out;
 }
 
 function toRow(job: Job): Row {
@@ -47,32 +72,31 @@ function toRow(job: Job): Row {
   };
 }
 
-/** Fails on NaN and +Infinity; -Infinity is a masked token. One pass, a fraction of the log-sum-exp's cost. */
-function checked(job: Job, logits: Float32Array): TermScores {
+/** NaN and +Infinity are failures; -Infinity is a masked token. One pass, a fraction of the log-sum-exp's cost. */
+function keep(job: Job, all: Float32Array, from: number): void {
+  const logits = all.subarray(from, from + job.request.owner.vocabSize);
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += logits[i] as number;
   if (Number.isNaN(sum) || sum === Number.POSITIVE_INFINITY) {
-    throw new SafeInferError(`term "${job.request.termId}" gave logits that are not finite`, {
-      code: 'NON_FINITE',
-      hint: 'check the steering strength and the adapter of this term, and the weights of its model',
-    });
+    job.out.failure ??= new SafeInferError(
+      `term "${job.request.termId}" gave logits that are not finite`,
+      {
+        code: 'NON_FINITE',
+        hint: 'check the steering strength and the adapter of this term, and the weights of its model',
+      },
+    );
   }
-  return new TermScores(logits);
+  job.out.scores.push(new TermScores(logits));
 }
 
 /** Reads the wanted distributions of every job of one pass. */
-async function read(
-  result: ForwardResult,
-  jobs: readonly Job[],
-  single: boolean,
-  vocabSize: number,
-): Promise<void> {
+async function read(result: ForwardResult, jobs: readonly Job[], single: boolean): Promise<void> {
   if (single) {
     const stacked = result.lastLogits();
     const data = (await stacked.data()) as Float32Array;
     const width = stacked.shape[1];
     jobs.forEach((job, i) => {
-      if (job.want > 0) job.out.push(checked(job, data.subarray(i * width, i * width + vocabSize)));
+      if (job.want > 0) keep(job, data, i * width);
     });
     return;
   }
@@ -82,7 +106,7 @@ async function read(
     const data = (await logits.data()) as Float32Array;
     const [rows, width] = logits.shape;
     for (let at = rows - job.want; at < rows; at++) {
-      job.out.push(checked(job, data.subarray(at * width, at * width + vocabSize)));
+      keep(job, data, at * width);
     }
   }
 }
@@ -99,16 +123,17 @@ async function runPass(
   const result = model.forward(jobs.map(toRow), { logits: kind });
   try {
     for (const job of jobs) job.row.advance(job.tokens.length);
-    if (kind !== 'none') await read(result, jobs, kind === 'last', options.vocabSize);
+    if (kind !== 'none') await read(result, jobs, kind === 'last');
   } finally {
     result.dispose();
   }
   const share = (performance.now() - started) / jobs.length;
-  options.stats.passes++;
+  for (const stats of new Set(jobs.map((job) => job.request.owner.stats))) stats.passes++;
   for (const { request, tokens } of jobs) {
-    options.stats.add(request.termId, 'forwards', 1);
-    options.stats.add(request.termId, 'tokens', tokens.length);
-    options.stats.add(request.termId, 'ms', share);
+    const { stats } = request.owner;
+    stats.add(request.termId, 'forwards', 1);
+    stats.add(request.termId, 'tokens', tokens.length);
+    stats.add(request.termId, 'ms', share);
   }
 }
 
@@ -137,15 +162,15 @@ async function runJobs(jobs: readonly Job[], options: FeedOptions): Promise<void
 export async function feed(
   requests: readonly FeedRequest[],
   options: FeedOptions,
-): Promise<readonly (readonly TermScores[])[]> {
-  const outs = requests.map((): TermScores[] => []);
+): Promise<readonly FeedResult[]> {
+  const outs = requests.map((): Out => ({ scores: [], failure: undefined }));
   const rows = requests.map(({ sequence, termId }) => sequence.rows.get(termId) as TermRow);
   const plans = requests.map((request, i) => {
     const row = rows[i] as TermRow;
     return {
       request,
       row,
-      out: outs[i] as TermScores[],
+      out: outs[i] as Out,
       rest: request.sequence.pending(row, request.drafts),
     };
   });

@@ -8,30 +8,22 @@ import { tokenStream } from '../text/token-stream.ts';
 import { roomFor } from './context-limit.ts';
 import { Emitter, type Ran } from './emit.ts';
 import type { FinishEvent, StepEvent } from './events.ts';
-import { type FeedOptions, type FeedRequest, feed } from './feed.ts';
+import { type FeedOwner, type FeedRequest, feed, MAX_PREFILL_TOKENS } from './feed.ts';
 import type { GenerateOptions, Request } from './generate-options.ts';
 import { StatsCollector } from './run-stats.ts';
 import { Sequence } from './sequence.ts';
 import { StepChooser } from './step-chooser.ts';
+import { finishJobs, type Job } from './step-job.ts';
+import { type Cost, NO_COST, plus, type StepSource, type StepWork } from './step-source.ts';
 import { type StepMode, TermPolicy } from './term-policy.ts';
 import type { Checkpoint, TermRow } from './term-row.ts';
 
 /** Answers in the making at once: enough rows to share the weights, few enough for short answers to leave early. */
 const DEFAULT_BATCH = 8;
-/** Padded prompt tokens of one pass; activations of a 1B model stay under about 1 GB. */
-const MAX_PREFILL_TOKENS = 4096;
 /** Decided tokens do not need verification, but drafts hold memory: at most this many times `speculate`. */
 const DRAFT_FACTOR = 4;
 
 type DraftMode = Extract<StepMode, { kind: 'draft' }>;
-
-/** What one answer wants of a step: distributions, and what to do with them. */
-interface Job {
-  readonly requests: readonly FeedRequest[];
-  readonly finish: (scores: ReadonlyMap<string, readonly TermScores[]>) => readonly StepEvent[];
-  /** States to go back to; whatever is left when the step ends is disposed. */
-  readonly checkpoints: Map<TermRow, Checkpoint>;
-}
 
 function firstOf(
   scores: ReadonlyMap<string, readonly TermScores[]>,
@@ -39,7 +31,7 @@ function firstOf(
   return new Map([...scores].map(([id, list]) => [id, list[0] as TermScores]));
 }
 
-export class Run implements Disposable {
+export class Run implements StepSource<StepEvent> {
   readonly stats: StatsCollector;
   readonly #options: GenerateOptions;
   readonly #request: Request;
@@ -47,7 +39,7 @@ export class Run implements Disposable {
   readonly #chooser: StepChooser;
   readonly #policy: TermPolicy;
   readonly #emitter: Emitter;
-  readonly #feed: FeedOptions;
+  readonly #owner: FeedOwner;
   readonly #active = new Set<Sequence>();
   readonly #limits = new WeakMap<Sequence, number>();
   /** Answers whose drafts wait for the other terms. */
@@ -76,12 +68,7 @@ export class Run implements Disposable {
       attribution,
       limitOf: (sequence) => this.#limits.get(sequence) ?? options.maxNewTokens,
     });
-    this.#feed = {
-      stats: this.stats,
-      signal: options.signal,
-      vocabSize: plan.vocabSize,
-      maxPrefillTokens: MAX_PREFILL_TOKENS,
-    };
+    this.#owner = { stats: this.stats, vocabSize: plan.vocabSize };
     const copies = new Map<number, number>();
     this.#waiting = request.prompts.flatMap((perTerm, prompt) =>
       Array.from({ length: options.n ?? 1 }, (_, sample) => {
@@ -97,13 +84,39 @@ export class Run implements Disposable {
     return this.#active.size === 0 && this.#waiting.length === 0;
   }
 
-  /**
-   * One step of every active answer, at most one pass a model: first terms of some answers, all terms of others, and
-   * the verification of drafts of a third kind ride together.
-   */
+  /** One step of every active answer, at most one pass a model. */
   async step(): Promise<readonly StepEvent[]> {
-    throwIfAborted(this.#options.signal);
-    await this.#admit();
+    const { signal, batchSize = DEFAULT_BATCH } = this.#options;
+    throwIfAborted(signal);
+    while (this.#active.size < batchSize && this.waiting !== undefined) await this.begin();
+    using work = await this.prepare(this.#active.size);
+    const { requests } = work;
+    const results =
+      requests.length === 0
+        ? []
+        : await feed(requests, { signal, maxPrefillTokens: MAX_PREFILL_TOKENS });
+    return work.finish(results);
+  }
+
+  /** What the next answer that has not begun would hold; undefined when all have. */
+  get waiting(): Cost | undefined {
+    const next = this.#waiting[0];
+    if (next === undefined) return undefined;
+    const prompts = this.#request.prompts[next.prompt] as readonly (readonly number[])[];
+    return this.#cost(prompts);
+  }
+
+  /** What the answers in the making hold at most. */
+  get held(): Cost {
+    return [...this.#active].map((s) => this.#cost(s.prompts)).reduce(plus, NO_COST);
+  }
+
+  /**
+   * What every active answer wants of a step: first terms of some answers, all terms of others, and the verification
+   * of drafts of a third kind ride together.
+   * @param active answers that share the step, those of other runs included
+   */
+  async prepare(active: number): Promise<StepWork<StepEvent>> {
     const events: StepEvent[] = [];
     const jobs: Job[] = [];
     for (const sequence of [...this.#active]) {
@@ -118,30 +131,20 @@ export class Run implements Disposable {
         events.push(...this.#accept(sequence, { token: forced }, this.#ranNothing(sequence)));
         continue;
       }
-      const mode = this.#policy.mode(sequence, this.#active.size);
+      const mode = this.#policy.mode(sequence, active);
       jobs.push(
         mode.kind === 'together'
           ? this.#together(sequence, mode, mask)
           : this.#first(sequence, mode, mask),
       );
     }
-    try {
-      const requests = jobs.flatMap((job) => job.requests);
-      const results = requests.length === 0 ? [] : await feed(requests, this.#feed);
-      let at = 0;
-      for (const job of jobs) {
-        const scores = new Map(
-          job.requests.map(
-            ({ termId }, i) => [termId, results[at + i] as readonly TermScores[]] as const,
-          ),
-        );
-        at += job.requests.length;
-        events.push(...job.finish(scores));
-      }
-    } finally {
-      for (const job of jobs) for (const { cache } of job.checkpoints.values()) cache.dispose();
-    }
-    return events;
+    return {
+      requests: jobs.flatMap((job) => job.requests),
+      finish: (results) => [...events, ...finishJobs(jobs, results)],
+      [Symbol.dispose]: () => {
+        for (const job of jobs) for (const { cache } of job.checkpoints.values()) cache.dispose();
+      },
+    };
   }
 
   /** Finish events of everything that was not finished. */
@@ -158,28 +161,32 @@ export class Run implements Disposable {
     this.#waiting.length = 0;
   }
 
-  async #admit(): Promise<void> {
+  /** Makes a sequence of the next answer. */
+  async begin(): Promise<void> {
     const { plan, stop, maxNewTokens, grammar, seed } = this.#options;
-    const size = this.#options.batchSize ?? DEFAULT_BATCH;
-    while (this.#active.size < size) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      const prompts = this.#request.prompts[next.prompt] as readonly (readonly number[])[];
-      const { tokenizer } = plan.model;
-      const sequence = new Sequence({
-        plan,
-        ...next,
-        prompts,
-        seed: seed ?? 0,
-        text:
-          tokenizer === undefined
-            ? undefined
-            : new IncrementalText(tokenStream(tokenizer), stop ?? []),
-        grammar: await grammar?.start(),
-      });
-      this.#limits.set(sequence, Math.min(maxNewTokens, roomFor(plan, prompts)));
-      this.#active.add(sequence);
-    }
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    const prompts = this.#request.prompts[next.prompt] as readonly (readonly number[])[];
+    const { tokenizer } = plan.model;
+    const sequence = new Sequence({
+      plan,
+      ...next,
+      prompts,
+      seed: seed ?? 0,
+      text:
+        tokenizer === undefined
+          ? undefined
+          : new IncrementalText(tokenStream(tokenizer), stop ?? []),
+      grammar: await grammar?.start(),
+    });
+    this.#limits.set(sequence, Math.min(maxNewTokens, roomFor(plan, prompts)));
+    this.#active.add(sequence);
+  }
+
+  #cost(prompts: readonly (readonly number[])[]): Cost {
+    const limit = Math.min(this.#options.maxNewTokens, roomFor(this.#options.plan, prompts));
+    const tokens = prompts.reduce((sum, prompt) => sum + prompt.length + limit, 0);
+    return { rows: prompts.length, tokens };
   }
 
   /** A token that needs no model: a forced prefix, or the only one that the grammar allows. */
@@ -210,7 +217,8 @@ export class Run implements Disposable {
         logprob: (id, token) => terms.get(id)?.logProb(token),
       });
     };
-    const requests = mode.terms.map((termId) => ({ sequence, termId, drafts: 0, want: 1 }));
+    const owner = this.#owner;
+    const requests = mode.terms.map((termId) => ({ owner, sequence, termId, drafts: 0, want: 1 }));
     return { requests, finish, checkpoints: new Map() };
   }
 
@@ -219,9 +227,9 @@ export class Run implements Disposable {
     const last = sequence.drafts.at(-1);
     // Feeding an open draft: this is the state to come back to when it is rejected.
     if (last !== undefined) last.before = (sequence.rows.get(mode.first) as TermRow).checkpoint();
-    const request = { sequence, termId: mode.first, drafts: sequence.drafts.length, want: 1 };
+    const drafts = sequence.drafts.length;
     return {
-      requests: [request],
+      requests: [{ owner: this.#owner, sequence, termId: mode.first, drafts, want: 1 }],
       finish: (scores) =>
         this.#draft(sequence, mode, firstOf(scores).get(mode.first) as TermScores, mask),
       checkpoints: new Map(),
@@ -276,7 +284,7 @@ export class Run implements Disposable {
       const row = sequence.rows.get(termId) as TermRow;
       // A single draft is not fed before it is accepted: nothing to take back.
       if (count > 1) checkpoints.set(row, row.checkpoint());
-      return { sequence, termId, drafts: count - 1, want: count };
+      return { owner: this.#owner, sequence, termId, drafts: count - 1, want: count };
     });
     return {
       requests,

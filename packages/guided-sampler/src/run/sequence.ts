@@ -39,6 +39,8 @@ export class Sequence implements Disposable {
   readonly grammar: GrammarState | undefined;
   readonly generated: number[] = [];
   readonly drafts: Draft[] = [];
+  /** Per term of the plan. */
+  readonly prompts: readonly (readonly number[])[];
   readonly #promptTokens: readonly number[];
   readonly #row: number;
   readonly #seed: number;
@@ -50,6 +52,7 @@ export class Sequence implements Disposable {
     this.grammar = parts.grammar;
     this.#row = parts.row;
     this.#seed = parts.seed;
+    this.prompts = parts.prompts;
     this.#promptTokens = parts.prompts[0] as readonly number[];
     this.rows = new Map(
       parts.plan.terms.map((term, i) => [
