@@ -15,6 +15,14 @@ export {
 } from './batch/batch-options.ts';
 export { type EmmetOptions, emmet } from './batch/emmet.ts';
 export { type MemitOptions, memit } from './batch/memit.ts';
+export {
+  asCounterFact,
+  type CaseLayout,
+  type EditCase,
+  rewritePrompt,
+  type TargetPrompt,
+} from './cases/edit-case.ts';
+export { parseCases, type ReadCasesOptions, readCases } from './cases/read-cases.ts';
 export { type ContextTemplateOptions, contextTemplates } from './context/context-templates.ts';
 export { randomRankOne } from './control/random-rank-one.ts';
 export type {
