@@ -25,6 +25,7 @@ export type { LengthLimit } from './data/limit-length.ts';
 export type { AdamWOptions } from './optimiser/adamw.ts';
 export { type Schedule, scheduleFactor } from './optimiser/schedule.ts';
 export { mixSeeds, permutation } from './random/shuffle.ts';
+export { checkpointPath } from './training/checkpoint.ts';
 export { weightedCrossEntropy } from './training/cross-entropy.ts';
 export { type EvaluateLossOptions, evaluateLoss } from './training/evaluate-loss.ts';
 export type { FullMethod, LoraMethod, Method } from './training/method.ts';

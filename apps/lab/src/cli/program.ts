@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { doctorCommand } from './doctor-command.ts';
 import { type EvalFlags, evalCommand } from './eval-command.ts';
+import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { validateCommand } from './validate-command.ts';
 import { version } from './version.ts';
@@ -49,6 +50,20 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .option('--max-new-tokens <n>', 'length of an answer', positiveInteger, 64)
     .option('--backend <name>', 'compute backend (default: the best that works here)')
     .action((flags: EvalFlags) => evalCommand({ flags, signal: options.signal }));
+  program
+    .command('finetune')
+    .description('train a LoRA adapter or a whole model from one file')
+    .argument('<config>', 'YAML file')
+    .option('--model <path>', 'model directory, hub name or "pocket", instead of the file’s')
+    .option('--out <directory>', 'where results go (default: runs/finetune/<name>)')
+    .option('--backend <name>', 'compute backend (default: the best that works here)')
+    .option('--threads <n>', 'threads of the backend', positiveInteger)
+    .option('--resume', 'go on from the checkpoint in --out, if there is one', false)
+    .option('--restart', 'begin again and overwrite the checkpoint in --out', false)
+    .option('--json', 'the summary as JSON', false)
+    .action((config: string, flags: FinetuneFlags) =>
+      finetuneCommand({ config, flags, signal: options.signal }),
+    );
   program
     .command('validate')
     .description('check an experiment file and say how large it is')
