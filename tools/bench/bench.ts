@@ -12,7 +12,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string', default: 'ort,tfjs-node,wasm,torch-float32,torch-bfloat16' },
     rounds: { type: 'string', default: '7' },
-    /** Groups of measurements: matmul, decode, prefill, train, overhead, memory. */
+    /** Groups of measurements: matmul, decode, cache (run with cache), prefill, train, overhead, memory. */
     groups: { type: 'string', default: 'matmul,overhead,decode,prefill,train,memory' },
     shapes: { type: 'string', default: 'llama,gpt2' },
     /** Measure at real-time priority (root, Linux): for a machine that others use too. */
@@ -28,6 +28,16 @@ const rounds = Number(options.rounds);
 
 function start(name: string): Promise<Subject | undefined> {
   const realtime = options.realtime;
+  if (name === 'transformer-lens') {
+    const lens = process.env['SAFEINFER_LENS_VENV'];
+    if (lens === undefined) {
+      console.log(`skipped ${name}: SAFEINFER_LENS_VENV names no Python with TransformerLens`);
+      return Promise.resolve(undefined);
+    }
+    const tokenizer = join(here, '..', '..', 'packages', 'pocket', 'model');
+    const args = [join(here, 'lens_worker.py'), tokenizer];
+    return Subject.start({ command: join(lens, 'bin', 'python'), args, realtime });
+  }
   if (name.startsWith('torch-')) {
     if (python === undefined) {
       console.log(`skipped ${name}: SAFEINFER_PARITY_VENV names no Python with PyTorch`);
@@ -93,7 +103,7 @@ if (groups.has('matmul')) {
   }
 }
 for (const shape of options.shapes.split(',') as ShapeName[]) {
-  if (!['decode', 'prefill', 'train', 'memory'].some((group) => groups.has(group))) break;
+  if (!['decode', 'cache', 'prefill', 'train', 'memory'].some((group) => groups.has(group))) break;
   for (const subject of subjects.values()) await subject.ask({ op: 'model', shape }, false);
   if (groups.has('decode')) {
     for (const rows of [1, 2, 8]) {
@@ -108,6 +118,16 @@ for (const shape of options.shapes.split(',') as ShapeName[]) {
   if (groups.has('prefill')) {
     await add(`${shape}: prefill of 128 tokens, ms`, { op: 'prefill', rows: 1, tokens: 128 });
     await add(`${shape}: prefill of 4 x 128 tokens, ms`, { op: 'prefill', rows: 4, tokens: 128 });
+  }
+  if (groups.has('cache')) {
+    for (const points of ['residuals', 'all'] as const) {
+      await add(`${shape}: 2 x 64 tokens with ${points} cached, ms`, {
+        op: 'cache',
+        rows: 2,
+        tokens: 64,
+        points,
+      });
+    }
   }
   if (groups.has('memory')) {
     const bytes = weightBytes(CONFIGS[shape]);

@@ -60,6 +60,26 @@ async function prefill(command: Command & { op: 'prefill' }): Promise<number> {
   return time;
 }
 
+/** What TransformerLens caches by default and this architecture has; its costly extras (hook_result) are left out. */
+const CACHED =
+  /hook_(embed|resid_(pre|mid|post)|[qkvz]|rot_[qk]|attn_scores|pattern|attn_out|mlp_out|pre|pre_linear|post|scale|normalized)$/;
+const RESIDUALS = /hook_resid_(pre|mid|post)$/;
+
+async function runWithCache(command: Command & { op: 'cache' }): Promise<number> {
+  const own = loaded();
+  const wanted = command.points === 'all' ? CACHED : RESIDUALS;
+  const capture = own.points().filter((name) => wanted.test(name));
+  const rows = Array.from({ length: command.rows }, (_, row) => ({
+    tokens: tokensOf(command.tokens, row),
+  }));
+  const start = performance.now();
+  const result = own.forward(rows, { logits: 'all', capture });
+  await result.logits(rows.length - 1).data();
+  const time = performance.now() - start;
+  result.dispose();
+  return time;
+}
+
 async function decode(command: Command & { op: 'decode' }): Promise<number> {
   const own = loaded();
   const caches = Array.from({ length: command.rows }, () => own.createCache());
@@ -126,6 +146,8 @@ async function answer(command: Command): Promise<number> {
       return 0;
     case 'prefill':
       return prefill(command);
+    case 'cache':
+      return runWithCache(command);
     case 'decode':
       return decode(command);
     case 'train':

@@ -13,6 +13,13 @@ export type Command =
   | { readonly op: 'model'; readonly shape: ShapeName }
   /** One pass over `rows` prompts of `tokens` tokens, logits of the last. */
   | { readonly op: 'prefill'; readonly rows: number; readonly tokens: number }
+  /** The same pass with activations kept: every residual, or every point of TransformerLens' default cache. */
+  | {
+      readonly op: 'cache';
+      readonly rows: number;
+      readonly tokens: number;
+      readonly points: 'residuals' | 'all';
+    }
   /** `steps` greedy steps of `rows` sequences after prompts of `tokens` tokens. */
   | {
       readonly op: 'decode';

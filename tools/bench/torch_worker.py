@@ -76,6 +76,28 @@ def prefill(rows, tokens):
 
 
 @torch.no_grad()
+def cache(rows, tokens, points):
+    """Residuals by `output_hidden_states`; all: what every module returns, attention weights included."""
+    ids = tokens_of(rows, tokens)
+    kept, hooks = [], []
+    if points == "all":
+        model.set_attn_implementation("eager")
+        keep = lambda _module, _inputs, output: kept.append(output)
+        hooks = [module.register_forward_hook(keep) for module in model.modules()]
+    try:
+        start = time.perf_counter()
+        out = model(ids, output_hidden_states=True, output_attentions=points == "all")
+        out.logits[:, -1].float().sum().item()
+        elapsed = 1000 * (time.perf_counter() - start)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        if points == "all":
+            model.set_attn_implementation("sdpa")
+    return elapsed
+
+
+@torch.no_grad()
 def decode(rows, tokens, steps):
     out = model(tokens_of(rows, tokens), use_cache=True, logits_to_keep=1)
     times = []
@@ -119,7 +141,7 @@ def memory():
 
 
 HANDLERS = {
-    "matmul": matmul, "model": build, "prefill": prefill, "decode": decode, "train": train,
+    "matmul": matmul, "model": build, "prefill": prefill, "cache": cache, "decode": decode, "train": train,
     "overhead": overhead, "memory": memory,
 }
 print(json.dumps({
