@@ -1,6 +1,11 @@
 // Any OpenAI-compatible chat endpoint as a generator: rate limits, Retry-After, and errors sorted by what to do next.
 import PQueue from 'p-queue';
 import { z } from 'zod';
+import {
+  type AdaptiveConcurrency,
+  type ConcurrencyController,
+  concurrencyController,
+} from './adaptive-concurrency.ts';
 import type { ChatMessage, Generate, GenerateRequest, GenerateResult } from './generate.ts';
 import { defineGenerate } from './generate.ts';
 import { GenerateFailure } from './generate-failure.ts';
@@ -12,8 +17,13 @@ export interface EndpointOptions {
   readonly model: string;
   readonly apiKey?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Requests in flight. Default 4. */
-  readonly concurrency?: number;
+  /**
+   * Requests in flight: a fixed number, or a range within which it rises while the endpoint answers and falls when it
+   * answers 429. Default: from 4 up to 20.
+   */
+  readonly concurrency?: number | AdaptiveConcurrency;
+  /** Told when an adaptive limit changes. */
+  readonly onConcurrency?: (limit: number) => void;
   /** At most this many requests start in any minute. Default: no limit. */
   readonly requestsPerMinute?: number;
   /** More fields of the request body (provider options). Part of the fingerprint. */
@@ -22,6 +32,8 @@ export interface EndpointOptions {
   readonly sendSeed?: boolean;
   readonly fetch?: typeof fetch;
 }
+
+const DEFAULT_CONCURRENCY: AdaptiveConcurrency = { start: 4, max: 20 };
 
 const completionSchema = z.object({
   choices: z
@@ -39,27 +51,54 @@ const completionSchema = z.object({
 
 /** A generator over `POST {baseUrl}/chat/completions`, one request per row. Raw prompts are refused: it is a chat API. */
 export function endpointGenerate(options: EndpointOptions): Generate {
-  const { baseUrl, model, concurrency = 4, requestsPerMinute, body } = options;
+  const { baseUrl, model, concurrency = DEFAULT_CONCURRENCY, requestsPerMinute, body } = options;
+  const range = typeof concurrency === 'number' ? undefined : concurrency;
   const queue = new PQueue({
-    concurrency,
+    concurrency: typeof concurrency === 'number' ? concurrency : concurrency.start,
     ...(requestsPerMinute === undefined
       ? {}
       : { intervalCap: requestsPerMinute, interval: 60_000, carryoverIntervalCount: true }),
   });
+  const controller =
+    range === undefined
+      ? undefined
+      : concurrencyController(range, (limit) => {
+          queue.concurrency = limit;
+          options.onConcurrency?.(limit);
+        });
   return defineGenerate(
     (requests, { signal }) =>
       Promise.all(
-        requests.map((request) => queue.add(() => complete(options, request, signal))),
+        requests.map((request) =>
+          queue.add(() => watched(() => complete(options, request, signal), controller)),
+        ),
       ) as Promise<readonly GenerateResult[]>,
     {
       batchSize: 1,
-      concurrency,
+      concurrency: typeof concurrency === 'number' ? concurrency : concurrency.max,
       // The name is all that an endpoint tells about its weights: a provider may change them behind it.
       fingerprint: `endpoint:${new URL(baseUrl).host}:${model}${
         body === undefined ? '' : `:${JSON.stringify(body)}`
       }`,
     },
   );
+}
+
+/** Tells the controller how a call ended; failures that say nothing about load leave the limit alone. */
+async function watched<T>(
+  call: () => Promise<T>,
+  controller: ConcurrencyController | undefined,
+): Promise<T> {
+  try {
+    const result = await call();
+    controller?.succeeded();
+    return result;
+  } catch (error) {
+    if (GenerateFailure.isInstance(error) && error.failureClass === 'rate_limit') {
+      controller?.rateLimited();
+    }
+    throw error;
+  }
 }
 
 async function complete(

@@ -1,4 +1,5 @@
 // Public API of @safeinfer/harmeval.
+export type { AdaptiveConcurrency } from './adaptive-concurrency.ts';
 export { bundledCategories, bundledHarmful, bundledHarmless } from './bundled/bundled-specs.ts';
 export { loadBundledHarmful, loadBundledHarmless } from './bundled/load-bundled.ts';
 export {
@@ -48,6 +49,7 @@ export {
 export { type Item, type ItemLabel, itemId, type RawItem } from './datasets/item.ts';
 export { loadDatasetFromFile, readDatasetFiles } from './datasets/load-dataset-file.ts';
 export { type LocalSetOptions, localSpec } from './datasets/local-spec.ts';
+export { concernsSexualContentWithMinors } from './datasets/minors-filter.ts';
 export { clusterNearDuplicates } from './datasets/near-duplicates.ts';
 export type { DatasetFiles, LoadReport, ReadSourceOptions } from './datasets/read-source.ts';
 export { cellText, type SourceFormat, type SourceRow } from './datasets/row.ts';
@@ -200,6 +202,8 @@ export type {
   LogLikelihood,
   LogLikelihoodRequest,
   LogLikelihoodResult,
+  TokenLogLikelihood,
+  TokenLogLikelihoodRequest,
 } from './utility/log-likelihood.ts';
 export { mmluHub, mmluPrompt, mmluSubject } from './utility/mmlu.ts';
 export {
@@ -217,6 +221,11 @@ export {
   type Perplexity,
   scorePerplexity,
 } from './utility/perplexity.ts';
+export {
+  type RollingWindow,
+  rollingWindows,
+  scoreRollingPerplexity,
+} from './utility/rolling-perplexity.ts';
 export { type MathScore, scoreGsm8k } from './utility/score-gsm8k.ts';
 export {
   scoreTruthfulQa,

@@ -1,7 +1,9 @@
 // The published refusal-string lists, by name, with the matching rule each of them is used with.
+import published from '../../data/refusal-lists.json' with { type: 'json' };
 
 export interface RefusalList {
   readonly name: string;
+  /** Where the phrases were read: a repository with revision, path and licence, or a publication. */
   readonly source: string;
   /** `anywhere`: substring of the answer; `start`: the answer begins with it. */
   readonly match: 'anywhere' | 'start';
@@ -137,10 +139,20 @@ export const xstestList: RefusalList = {
   phrases: XSTEST,
 };
 
+/** Lists kept as data, with the revision they were read at: AISafetyLab, AttnGCG, PocoGCG, garak's mitigation list. */
+const dataLists: readonly RefusalList[] = published.lists.map(
+  ({ name, repository, revision, path, licence, match, caseSensitive, phrases }) => ({
+    name,
+    source: `${repository} @ ${revision}: ${path} (${licence})`,
+    match: match === 'start' ? 'start' : 'anywhere',
+    caseSensitive,
+    phrases,
+  }),
+);
+
 /** Every list by name. */
 export const refusalLists: Readonly<Record<string, RefusalList>> = Object.fromEntries(
-  [gcgList, princetonList, garakList, jbbList, jbbPrefixList, xstestList].map((list) => [
-    list.name,
-    list,
-  ]),
+  [gcgList, princetonList, garakList, jbbList, jbbPrefixList, xstestList, ...dataLists].map(
+    (list) => [list.name, list],
+  ),
 );

@@ -1,7 +1,7 @@
 // Perplexity of documents: per token, per word and per byte, from summed log-likelihoods.
 import type { DatasetSource } from '../datasets/dataset-spec.ts';
 import { cellText } from '../datasets/row.ts';
-import type { LogLikelihood } from './log-likelihood.ts';
+import type { LogLikelihood, LogLikelihoodResult } from './log-likelihood.ts';
 import { scoreRequests } from './score-requests.ts';
 
 export interface Perplexity {
@@ -15,10 +15,7 @@ export interface Perplexity {
   readonly tokens: number;
 }
 
-/**
- * Scores whole documents with an empty context. Documents longer than the model's window are the caller's to cut
- * (rolling windows), because only the model knows its tokens.
- */
+/** Scores whole documents with an empty context. Documents longer than the model's window need `scoreRollingPerplexity`. */
 export async function scorePerplexity(options: {
   readonly documents: readonly string[];
   readonly logLikelihood: LogLikelihood;
@@ -30,6 +27,14 @@ export async function scorePerplexity(options: {
     documents.map((continuation) => ({ context: '', continuation })),
     signal,
   );
+  return perplexityOf(documents, scores);
+}
+
+/** Perplexities of texts whose parts were scored; every part counts once. */
+export function perplexityOf(
+  documents: readonly string[],
+  scores: readonly LogLikelihoodResult[],
+): Perplexity {
   const total = scores.reduce((sum, { logProb }) => sum + logProb, 0);
   const tokens = scores.reduce((sum, score) => sum + score.tokens, 0);
   const words = documents.reduce((sum, text) => sum + (text.match(/\S+/gu)?.length ?? 0), 0);

@@ -1,14 +1,20 @@
 // Runs log-likelihood requests in batches and refuses answers that cannot be right.
 import { HarmEvalError, throwIfAborted } from '../harm-eval-error.ts';
-import type { LogLikelihood, LogLikelihoodRequest, LogLikelihoodResult } from './log-likelihood.ts';
+import type { LogLikelihoodResult } from './log-likelihood.ts';
 
 /**
  * @throws HarmEvalError `GENERATION_FAILED` when results are missing, positive, or NaN: a metric over them would look
  * like a number
  */
-export async function scoreRequests(
-  logLikelihood: LogLikelihood,
-  requests: readonly LogLikelihoodRequest[],
+export async function scoreRequests<Request>(
+  logLikelihood: {
+    (
+      requests: readonly Request[],
+      options: { readonly signal?: AbortSignal },
+    ): Promise<readonly LogLikelihoodResult[]>;
+    readonly batchSize?: number;
+  },
+  requests: readonly Request[],
   signal?: AbortSignal,
 ): Promise<readonly LogLikelihoodResult[]> {
   const size = logLikelihood.batchSize ?? 1;
