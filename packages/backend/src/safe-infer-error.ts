@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'WRONG_MODEL'
   | 'DISPOSED'
   | 'ABORTED'
+  | 'BUSY'
   | 'SINGULAR'
   | 'IO';
 

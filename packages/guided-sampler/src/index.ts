@@ -1,5 +1,13 @@
 // Public API of @safeinfer/guided-sampler.
 
+// --- Continuous batching ---
+export {
+  Scheduler,
+  type SchedulerLoad,
+  type SchedulerOptions,
+  type SchedulerStep,
+} from './batching/scheduler.ts';
+export type { PromptScores, ScoreOptions } from './batching/score-run.ts';
 // --- Formulas ---
 export {
   type CandidateSet,

@@ -35,7 +35,7 @@ export interface FeedOptions {
 /** The distributions of one request, or why it has none: a bad row leaves the others of its pass alone. */
 export interface FeedResult {
   readonly scores: readonly TermScores[];
-  readonly failure: SafeInferError | undefined;
+  readonly failure: unknown;
 }
 
 /** @throws the failure of the request */
@@ -46,7 +46,7 @@ export function scoresOf(result: FeedResult): readonly TermScores[] {
 
 interface Out {
   readonly scores: TermScores[];
-  failure: SafeInferError | undefined;
+  failure: unknown;
 }
 
 interface Job {
@@ -120,7 +120,19 @@ async function runPass(
   const started = performance.now();
   const most = Math.max(...jobs.map((job) => job.want));
   const kind = most === 0 ? 'none' : most === 1 ? 'last' : 'all';
-  const result = model.forward(jobs.map(toRow), { logits: kind });
+  let result: ForwardResult;
+  try {
+    result = model.forward(jobs.map(toRow), { logits: kind });
+  } catch (error) {
+    const [only, ...more] = jobs as [Job, ...Job[]];
+    if (more.length === 0) {
+      only.out.failure ??= error;
+      return;
+    }
+    // One bad row fails the pass before anything is fed: the others go on without it.
+    for (const job of jobs) await runPass(model, [job], options);
+    return;
+  }
   try {
     for (const job of jobs) job.row.advance(job.tokens.length);
     if (kind !== 'none') await read(result, jobs, kind === 'last');
@@ -142,7 +154,8 @@ async function runJobs(jobs: readonly Job[], options: FeedOptions): Promise<void
   for (const model of new Set(jobs.map((job) => job.row.term.spec.model))) {
     let batch: Job[] = [];
     let size = 0;
-    for (const job of jobs.filter((j) => j.row.term.spec.model === model)) {
+    const sound = jobs.filter((job) => job.out.failure === undefined);
+    for (const job of sound.filter((j) => j.row.term.spec.model === model)) {
       if (batch.length > 0 && size + job.tokens.length > options.maxPrefillTokens) {
         await runPass(model, batch, options);
         batch = [];

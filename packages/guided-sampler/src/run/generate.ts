@@ -2,16 +2,12 @@
 import { SafeInferError } from '@safeinfer/backend';
 import type { FinishReason, StepEvent, TokenEvent, Usage } from './events.ts';
 import { checkRequest, type GenerateOptions } from './generate-options.ts';
+import { nextTurn } from './next-turn.ts';
 import { Run } from './run.ts';
 import type { RunStats } from './run-stats.ts';
 
 /** Timers, sockets and abort handlers get their turn between steps at least this often. */
 const BREATHE_MS = 10;
-
-const nextTurn: () => Promise<void> =
-  typeof setImmediate === 'function'
-    ? () => new Promise((resolve) => setImmediate(resolve))
-    : () => new Promise((resolve) => setTimeout(resolve, 0));
 
 /**
  * Runs a plan and yields events as they happen: one 'token' event a generated token, one 'finish' event an answer.
@@ -62,7 +58,15 @@ export interface GenerateResult {
  * Runs a plan to the end.
  * @throws ABORTED when the signal fires, besides what `stream` throws.
  */
-export async function generate(options: GenerateOptions): Promise<GenerateResult> {
+export function generate(options: GenerateOptions): Promise<GenerateResult> {
+  return collect(stream(options), options);
+}
+
+/** Whole answers from the events of a request. @throws ABORTED when its signal fires */
+export async function collect(
+  source: AsyncIterable<StepEvent>,
+  options: GenerateOptions,
+): Promise<GenerateResult> {
   const n = options.n ?? 1;
   const open = options.prompts.flatMap((_, prompt) =>
     Array.from({ length: n }, (__, sample) => ({
@@ -74,7 +78,7 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   );
   const completions: Completion[] = [];
   let stats: RunStats = { passes: 0, generated: 0, terms: {} };
-  for await (const event of stream(options)) {
+  for await (const event of source) {
     const index = event.prompt * n + event.sample;
     const answer = open[index];
     if (answer === undefined) continue;

@@ -1,5 +1,10 @@
 // Small random models with adapters and steering, shared by the tests of execution.
-import { createRandomModel, type Intervention, type Transformer } from '@safeinfer/transformer';
+import {
+  createRandomModel,
+  type Intervention,
+  type TextCodec,
+  type Transformer,
+} from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Makes distributions peaked, so that skip rules fire: random unembeddings alone give nearly flat ones. */
@@ -16,10 +21,20 @@ export interface TestModel extends Disposable {
 
 /** A three-block model with adapters "unsafe" and "other" on the output projections, and a steering vector. */
 export function testModel(
-  options: { seed?: number; sharp?: number; vocabSize?: number; nLayers?: number } = {},
+  options: {
+    seed?: number;
+    sharp?: number;
+    vocabSize?: number;
+    nLayers?: number;
+    tokenizer?: TextCodec;
+  } = {},
 ): TestModel {
-  const { seed = 1, sharp = 4, vocabSize = 96, nLayers = 3 } = options;
-  const model = createRandomModel({ config: { vocabSize, nLayers }, seed });
+  const { seed = 1, sharp = 4, vocabSize = 96, nLayers = 3, tokenizer } = options;
+  const model = createRandomModel({
+    config: { vocabSize, nLayers },
+    seed,
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+  });
   sharpen(model, sharp);
   const { dModel } = model.config;
   const tensors: tf.Tensor[] = [];

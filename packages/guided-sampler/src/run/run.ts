@@ -84,6 +84,10 @@ export class Run implements StepSource<StepEvent> {
     return this.#active.size === 0 && this.#waiting.length === 0;
   }
 
+  get active(): number {
+    return this.#active.size;
+  }
+
   /** One step of every active answer, at most one pass a model. */
   async step(): Promise<readonly StepEvent[]> {
     const { signal, batchSize = DEFAULT_BATCH } = this.#options;
@@ -118,6 +122,12 @@ export class Run implements StepSource<StepEvent> {
    */
   async prepare(active: number): Promise<StepWork<StepEvent>> {
     const events: StepEvent[] = [];
+    const masks = new Map<Sequence, Int32Array | undefined>();
+    for (const sequence of this.#active) {
+      if (this.#verifying.has(sequence)) continue;
+      masks.set(sequence, await sequence.grammar?.allowed());
+    }
+    // From here on nothing waits and nothing fails: whatever the jobs hold reaches the caller.
     const jobs: Job[] = [];
     for (const sequence of [...this.#active]) {
       const open = this.#verifying.get(sequence);
@@ -125,7 +135,7 @@ export class Run implements StepSource<StepEvent> {
         jobs.push(this.#verification(sequence, open));
         continue;
       }
-      const mask = await sequence.grammar?.allowed();
+      const mask = masks.get(sequence);
       const forced = this.#forced(sequence, mask);
       if (forced !== undefined) {
         events.push(...this.#accept(sequence, { token: forced }, this.#ranNothing(sequence)));

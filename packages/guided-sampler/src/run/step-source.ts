@@ -13,6 +13,10 @@ export function plus(a: Cost, b: Cost): Cost {
   return { rows: a.rows + b.rows, tokens: a.tokens + b.tokens };
 }
 
+export function fits(cost: Cost, limit: Cost): boolean {
+  return cost.rows <= limit.rows && cost.tokens <= limit.tokens;
+}
+
 /** One source's part in one step. Dispose it after `finish`, or instead of it. */
 export interface StepWork<E> extends Disposable {
   readonly requests: readonly FeedRequest[];
@@ -23,6 +27,8 @@ export interface StepWork<E> extends Disposable {
 /** A generation that is stepped from outside, alone or with others in the same passes. */
 export interface StepSource<E> extends Disposable {
   readonly done: boolean;
+  /** Answers in the making. */
+  readonly active: number;
   /** Cost of the next answer that has not begun. */
   readonly waiting: Cost | undefined;
   readonly held: Cost;
