@@ -2,7 +2,6 @@
 
 // --- Plans: what is done to activations, as data ---
 export { ablateEverywhere, bakePlan } from './bake/bake-plan.ts';
-// --- Extractors: from activations to directions, gates and conceptors ---
 export {
   andConceptors,
   conceptor,
@@ -20,8 +19,15 @@ export {
   pcaDirection,
   unitDirection,
 } from './extract/directions.ts';
+// --- Extractors: from activations to directions, gates and conceptors ---
+export {
+  type FoundCondition,
+  findCondition,
+} from './extract/find-condition.ts';
 export { type FunctionVector, functionVector } from './extract/function-vector.ts';
+export { type Eraser, leace } from './extract/leace.ts';
 export { fitProbe, type LinearProbe, probeAccuracy } from './extract/linear-probe.ts';
+export { type CoordinateMap, linearTransport } from './extract/linear-transport.ts';
 export { type NullSpaceGate, nullSpaceGate } from './extract/null-space-gate.ts';
 export { type PersonaResponse, personaVector } from './extract/persona-vector.ts';
 export {
@@ -49,7 +55,7 @@ export { type NumpyArray, parseNpy, parseNpz, writeNpy, writeNpz } from './files
 export { loadPlan, savePlan } from './files/plan-file.ts';
 export { type Matrix, matrixOf } from './linear-algebra/matrix.ts';
 export { checkPlan } from './plan/check-plan.ts';
-export { type Condition, conditionScore } from './plan/condition.ts';
+export { type Condition, type ConditionRule, conditionScore } from './plan/condition.ts';
 export { decideConditions } from './plan/decide-conditions.ts';
 export { checkMadeOn, modelFingerprint, planHash } from './plan/fingerprint.ts';
 export type {
@@ -66,6 +72,7 @@ export type {
   SteeringOperation,
   SteeringPoint,
   SteeringPositions,
+  TransportOperation,
 } from './plan/operation.ts';
 export { steerRows } from './plan/steer-rows.ts';
 export {
@@ -79,23 +86,27 @@ export {
 export { type PlannedRow, toInterventions } from './plan/to-interventions.ts';
 // --- Safety amplification ---
 export type { SteeringProgress } from './progress.ts';
+export type { RefusalVerdict } from './report/arm-answers.ts';
 // --- Pre-flight and report ---
 export { doseResponseSvg, effectHistogramSvg, headHeatMapSvg } from './report/charts.ts';
 export { type ContrastGeometry, contrastGeometry } from './report/contrast-geometry.ts';
 export { flippedPlan, randomPlan } from './report/control-plans.ts';
+export type { CapabilityItem, Damage } from './report/damage.ts';
+export type { PairedTest } from './report/paired-tests.ts';
 export { type Finding, preflight } from './report/preflight.ts';
+export type { Provenance } from './report/provenance.ts';
 export { startsLikeRefusal } from './report/refusal-prefix.ts';
 export { reportMarkdown } from './report/report-markdown.ts';
+export { dominantScript, languageChange } from './report/script-change.ts';
 export type { Interval } from './report/statistics.ts';
 export {
   type ArmResult,
-  type CapabilityItem,
   type EffectItem,
-  type RefusalVerdict,
   type ReportOptions,
   type SteeringReport,
   steeringReport,
 } from './report/steering-report.ts';
+export { type SweepChartPoint, sweepSvg } from './report/sweep-chart.ts';
 export {
   type Demonstration,
   type PromptFormat,

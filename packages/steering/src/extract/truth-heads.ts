@@ -1,11 +1,10 @@
 // Inference-time intervention: the heads whose outputs tell two classes apart, each with a direction and its spread.
 import { SafeInferError } from '@safeinfer/backend';
-import type { Transformer } from '@safeinfer/transformer';
+import { type Transformer, uniformAt } from '@safeinfer/transformer';
 import { dot, type Matrix, normalised, rowOf } from '../linear-algebra/matrix.ts';
 import { dataHash, modelFingerprint } from '../plan/fingerprint.ts';
 import type { AddOperation } from '../plan/operation.ts';
 import type { SteeringPlan } from '../plan/steering-plan.ts';
-import { uniform } from '../safety-amplification/sample-shots.ts';
 import { checkContrast } from './contrast-vector.ts';
 import { differenceInMeans } from './directions.ts';
 import { fitProbe, probeAccuracy } from './linear-probe.ts';
@@ -132,7 +131,7 @@ function balancedFolds(labels: readonly boolean[], seed: number): number[] {
   const folds = labels.map(() => 0);
   for (const label of [true, false]) {
     const own = labels.flatMap((value, i) => (value === label ? [i] : []));
-    const keys = new Map(own.map((i) => [i, uniform(seed, i)]));
+    const keys = new Map(own.map((i) => [i, uniformAt(seed, i)]));
     own.sort((a, b) => keys.get(a)! - keys.get(b)! || a - b);
     own.forEach((i, place) => {
       folds[i] = place % 2;

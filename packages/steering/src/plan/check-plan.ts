@@ -1,7 +1,7 @@
 // Refuses plans that do not fit a model before any work starts, saying which operation and why.
 import { SafeInferError } from '@safeinfer/backend';
 import type { ModelConfig } from '@safeinfer/transformer';
-import type { Condition } from './condition.ts';
+import { type Condition, type ConditionRule, conditionsOf } from './condition.ts';
 import { pointOf, type SteeringOperation } from './operation.ts';
 import type { SteeringPlan } from './steering-plan.ts';
 
@@ -43,6 +43,9 @@ function checkOperation(operation: SteeringOperation, what: string, config: Mode
   if (operation.op === 'conceptor') {
     checkVector(operation.matrix, width * width, what);
     checkNumber(operation.beta, `${what}: beta`);
+  } else if (operation.op === 'transport') {
+    checkVector(operation.scale, width, `${what}: scale`);
+    checkVector(operation.shift, width, `${what}: shift`);
   } else {
     checkVector(operation.vector, width, what);
     if (operation.op !== 'add' && operation.op !== 'gate') checkLength(operation.vector, what);
@@ -66,6 +69,7 @@ function checkOperation(operation: SteeringOperation, what: string, config: Mode
       break;
     case 'gate':
       checkVector(operation.gate, width, `${what}: gate`);
+      checkNumber(operation.bias ?? 0, `${what}: bias`);
       break;
     case 'cap':
       checkNumber(operation.max, `${what}: max`);
@@ -76,7 +80,7 @@ function checkOperation(operation: SteeringOperation, what: string, config: Mode
     throw bad(what, 'a position is not an integer', 'use token positions');
   }
   if (schedule !== undefined) checkSchedule(schedule, what);
-  if (condition !== undefined) checkCondition(condition, operation, what, config);
+  if (condition !== undefined) checkRule(condition, operation, what, config);
 }
 
 function checkSchedule(schedule: NonNullable<SteeringOperation['schedule']>, what: string): void {
@@ -91,6 +95,26 @@ function checkSchedule(schedule: NonNullable<SteeringOperation['schedule']>, wha
       what,
       `its ${schedule.kind} schedule goes to ${schedule.to} over ${schedule.over} tokens`,
       'run over at least one token; an exponential one ends above 0',
+    );
+  }
+}
+
+function checkRule(
+  rule: ConditionRule,
+  operation: SteeringOperation,
+  what: string,
+  config: ModelConfig,
+): void {
+  const leaves = conditionsOf(rule);
+  if (leaves.length === 0) {
+    throw bad(`${what}: condition`, 'a group of no conditions', 'name at least one in all or any');
+  }
+  for (const leaf of leaves) checkCondition(leaf, operation, what, config);
+  if (new Set(leaves.map(({ freeze = 'prompt' }) => freeze)).size > 1) {
+    throw bad(
+      `${what}: condition`,
+      'it joins conditions frozen at the prompt with ones read at every token',
+      'give all of a group the same `freeze`',
     );
   }
 }

@@ -23,6 +23,31 @@ export interface Condition {
   readonly freeze?: 'prompt' | 'token';
 }
 
+/** Conditions joined: all of them fire, or any of them does; groups nest. */
+export type ConditionRule =
+  | Condition
+  | { readonly all: readonly ConditionRule[] }
+  | { readonly any: readonly ConditionRule[] };
+
+/** Every single condition of a rule, in order. */
+export function conditionsOf(rule: ConditionRule): Condition[] {
+  if ('all' in rule) return rule.all.flatMap(conditionsOf);
+  if ('any' in rule) return rule.any.flatMap(conditionsOf);
+  return [rule];
+}
+
+/** The rule's value when each single condition has the value that `of` gives. */
+export function ruleHolds(rule: ConditionRule, of: (condition: Condition) => boolean): boolean {
+  if ('all' in rule) return rule.all.every((own) => ruleHolds(own, of));
+  if ('any' in rule) return rule.any.some((own) => ruleHolds(own, of));
+  return of(rule);
+}
+
+/** Whether every condition of a rule is read at each token; `checkPlan` refuses mixtures. */
+export function isPerToken(rule: ConditionRule | undefined): boolean {
+  return rule !== undefined && conditionsOf(rule)[0]?.freeze === 'token';
+}
+
 /** Whether a score fires; NaN is the caller's error to raise. */
 export function fires(condition: Pick<Condition, 'fire' | 'threshold'>, score: number): boolean {
   return condition.fire === 'above' ? score > condition.threshold : score < condition.threshold;

@@ -3,10 +3,10 @@ import { createRandomModel, type Row, type Transformer } from '@safeinfer/transf
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomVector } from '../../test/random-vector.ts';
-import { type Condition, conditionScore, fires } from './condition.ts';
+import { type Condition, type ConditionRule, conditionScore, fires } from './condition.ts';
 import { decideConditions } from './decide-conditions.ts';
 import { steerRows } from './steer-rows.ts';
-import type { SteeringPlan } from './steering-plan.ts';
+import { composePlans, type SteeringPlan } from './steering-plan.ts';
 import { toInterventions } from './to-interventions.ts';
 
 const WIDTH = 16;
@@ -44,7 +44,7 @@ describe('a condition frozen at the prompt', () => {
   it.each(['last', 'mean'] as const)('decides each row by its %s activation', async (pool) => {
     for (const score of ['cosine', 'projection', 'probe'] as const) {
       const plan = planWith({ score, pool });
-      const { condition } = plan.operations[0]!;
+      const condition = plan.operations[0]!.condition as Condition;
       const scores = await Promise.all(
         rows.map(async (row) => {
           const h = await activations(row);
@@ -52,7 +52,7 @@ describe('a condition frozen at the prompt', () => {
             pool === 'last'
               ? h.at(-1)!
               : h[0]!.map((_, i) => h.reduce((sum, line) => sum + line[i]!, 0) / h.length);
-          return conditionScore(condition!, pooled);
+          return conditionScore(condition, pooled);
         }),
       );
       // A threshold between the scores, so that rows differ.
@@ -72,12 +72,12 @@ describe('a condition frozen at the prompt', () => {
   });
 
   it('keeps the sign of a cosine', () => {
-    const { condition } = planWith({}).operations[0]!;
-    const h = condition!.vector;
-    expect(conditionScore(condition!, h)).toBeCloseTo(1, 6);
+    const condition = planWith({}).operations[0]!.condition as Condition;
+    const h = condition.vector;
+    expect(conditionScore(condition, h)).toBeCloseTo(1, 6);
     expect(
       conditionScore(
-        condition!,
+        condition,
         h.map((x) => -x),
       ),
     ).toBeCloseTo(-1, 6);
@@ -87,7 +87,7 @@ describe('a condition frozen at the prompt', () => {
     // cos(h, tanh(P h)) with P = c c' / c'c, in float64 (fact sheet 1.7 and 8).
     const c = randomVector(2, WIDTH);
     const h = randomVector(3, WIDTH);
-    const { condition } = planWith({}).operations[0]!;
+    const condition = planWith({}).operations[0]!.condition as Condition;
     const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
       Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);
     const published = (scale: number): number => {
@@ -96,7 +96,7 @@ describe('a condition frozen at the prompt', () => {
       const projected = Array.from(c, (x) => Math.tanh(x * share));
       return dot(scaled, projected) / Math.sqrt(dot(scaled, scaled) * dot(projected, projected));
     };
-    const ours = Math.abs(conditionScore({ ...condition!, vector: c }, h));
+    const ours = Math.abs(conditionScore({ ...condition, vector: c }, h));
     expect(Math.abs(published(1e-3) - ours)).toBeLessThan(1e-6);
     expect(Math.abs(published(10) - ours)).toBeGreaterThan(1e-4);
   });
@@ -142,6 +142,64 @@ describe('a condition frozen at the prompt', () => {
 
   it('is needed before interventions are made', () => {
     expect(() => toInterventions(planWith({}))).toThrow(/frozen at the prompt/);
+  });
+});
+
+describe('conditions joined', () => {
+  // Two conditions whose truth on each row is known from the single ones.
+  const on = (threshold: number, fire: 'above' | 'below' = 'above'): Condition => ({
+    ...(planWith({ threshold, fire }).operations[0]!.condition as Condition),
+  });
+  const decide = async (condition: ConditionRule): Promise<boolean[]> => {
+    const plan: SteeringPlan = { operations: [{ op: 'add', layer: 1, vector, condition }] };
+    return (await decideConditions({ model, plan, rows })).map(([own]) => own!);
+  };
+
+  it('follow the truth table of and, or and their nesting', async () => {
+    const scores = await Promise.all(
+      rows.map(async (row) => conditionScore(on(0), (await activations(row)).at(-1)!)),
+    );
+    const middle = [...scores].sort((a, b) => a - b)[1]!;
+    const [a, b] = [on(middle - 1e-4), on(middle + 1e-4, 'below')];
+    const [va, vb] = [await decide(a), await decide(b)];
+    expect(await decide({ all: [a, b] })).toEqual(va.map((x, i) => x && vb[i]!));
+    expect(await decide({ any: [a, b] })).toEqual(va.map((x, i) => x || vb[i]!));
+    expect(await decide({ any: [{ all: [a, b] }, on(9)] })).toEqual(va.map((x, i) => x && vb[i]!));
+    // Only the row in the middle meets both; every row meets one.
+    expect((await decide({ all: [a, b] })).filter(Boolean)).toHaveLength(1);
+    expect((await decide({ any: [a, b] })).every(Boolean)).toBe(true);
+  });
+
+  it('refuse empty groups, mixtures, and NaN in any member', async () => {
+    const token: Condition = { ...on(0), freeze: 'token', layer: 1 };
+    for (const condition of [{ all: [] }, { any: [on(0), token] }, { all: [on(Number.NaN)] }]) {
+      const plan: SteeringPlan = { operations: [{ op: 'add', layer: 1, vector, condition }] };
+      await expect(steerRows({ model, plan, rows })).rejects.toMatchObject({
+        code: 'BAD_ARGUMENT',
+      });
+    }
+  });
+});
+
+describe('plans composed', () => {
+  const [one, two] = [0, 1].map(
+    (layer): SteeringPlan => ({ operations: [{ op: 'add', layer, vector }] }),
+  ) as [SteeringPlan, SteeringPlan];
+  const both: SteeringPlan = {
+    operations: [...one.operations, ...two.operations],
+    rows: [
+      { row: 0, operation: 0, strength: 3 },
+      { row: 0, operation: 1, strength: 5 },
+    ],
+  };
+
+  it('act one after the other, or give way, or refuse, where they meet', () => {
+    expect(composePlans([one, both]).operations).toHaveLength(3);
+    const kept = composePlans([one, both], { conflict: 'priority' });
+    expect(kept.operations.map(({ layer }) => layer)).toEqual([0, 1]);
+    expect(kept.rows).toEqual([{ row: 0, operation: 1, strength: 5 }]);
+    expect(() => composePlans([one, both], { conflict: 'error' })).toThrow(/layer 0/);
+    expect(composePlans([one, two], { conflict: 'error' }).operations).toHaveLength(2);
   });
 });
 

@@ -1,7 +1,14 @@
 // Conditions frozen at the prompt, decided before a generation: one decision a row and operation.
 import { SafeInferError } from '@safeinfer/backend';
 import type { HookName, Row, Transformer } from '@safeinfer/transformer';
-import { type Condition, conditionScore, fires } from './condition.ts';
+import {
+  type Condition,
+  conditionScore,
+  conditionsOf,
+  fires,
+  isPerToken,
+  ruleHolds,
+} from './condition.ts';
 import { pointOf } from './operation.ts';
 import type { SteeringPlan } from './steering-plan.ts';
 
@@ -19,11 +26,12 @@ export async function decideConditions(options: {
   const { model, plan, rows, signal } = options;
   const decisions = rows.map(() => plan.operations.map(() => true));
   const frozen = plan.operations.flatMap(({ condition }, index) =>
-    condition && condition.freeze !== 'token' ? [{ condition, index }] : [],
+    condition && !isPerToken(condition) ? [{ rule: condition, index }] : [],
   );
+  const leaves = frozen.flatMap(({ rule }) => conditionsOf(rule));
   if (frozen.length === 0 || rows.length === 0) return decisions;
-  const capture = [...new Set(frozen.map(({ condition }): HookName => pointOf(condition)))];
-  const whole = frozen.some(({ condition }) => condition.pool === 'mean');
+  const capture = [...new Set(leaves.map((condition): HookName => pointOf(condition)))];
+  const whole = leaves.some(({ pool }) => pool === 'mean');
   const caches = rows.map(({ cache }) => cache?.fork());
   try {
     rows.forEach(({ cache }, row) => {
@@ -46,19 +54,24 @@ export async function decideConditions(options: {
       },
     );
     for (const [row, own] of decisions.entries()) {
-      for (const { condition, index } of frozen) {
-        const values = await result.captured(row, pointOf(condition)).data();
-        const score = conditionScore(condition, pooled(condition, values as Float32Array));
-        if (!Number.isFinite(score)) {
-          throw new SafeInferError(
-            `the condition of operation ${index} is ${score} on row ${row}`,
-            {
-              code: 'NON_FINITE',
-              hint: 'look for NaN or zero activations at its layer; a condition never fires on NaN',
-            },
-          );
+      for (const { rule, index } of frozen) {
+        const fired = new Map<Condition, boolean>();
+        // Every score is looked at, also where the others already decide: NaN never passes unseen.
+        for (const condition of conditionsOf(rule)) {
+          const values = await result.captured(row, pointOf(condition)).data();
+          const score = conditionScore(condition, pooled(condition, values as Float32Array));
+          if (!Number.isFinite(score)) {
+            throw new SafeInferError(
+              `the condition of operation ${index} is ${score} on row ${row}`,
+              {
+                code: 'NON_FINITE',
+                hint: 'look for NaN or zero activations at its layer; a condition never fires on NaN',
+              },
+            );
+          }
+          fired.set(condition, fires(condition, score));
         }
-        own[index] = fires(condition, score);
+        own[index] = ruleHolds(rule, (condition) => fired.get(condition)!);
       }
     }
     return decisions;

@@ -1,6 +1,6 @@
 // Each operation as tensor arithmetic on the tokens of one row: [p, width] in, the same shape out.
 import * as tf from '@tensorflow/tfjs-core';
-import type { Condition } from './condition.ts';
+import type { Condition, ConditionRule } from './condition.ts';
 import type { AddOperation, RotateOperation, SteeringOperation } from './operation.ts';
 
 /**
@@ -41,8 +41,13 @@ export function editActivation(options: {
     }
     case 'gate': {
       const read = operation.readAt === 'last' ? tf.slice(h, [readIndex, 0], [1, h.shape[1]]) : h;
-      const open = along(read, line(operation.gate));
+      const { gate, bias = 0 } = operation;
+      const open = tf.add(along(read, line(gate)), bias);
       return tf.add(h, tf.mul(tf.mul(open, s), line(operation.vector)));
+    }
+    case 'transport': {
+      const moved = tf.add(tf.mul(h, line(operation.scale)), line(operation.shift));
+      return tf.add(h, tf.mul(s, tf.sub(moved, h)));
     }
     case 'cap': {
       const u = line(unit(operation.vector));
@@ -69,8 +74,18 @@ export function affineTarget(operation: {
   return dot / length + alpha * length;
 }
 
-/** Which tokens a condition with freeze 'token' lets through: bool [p, 1]. */
-export function firingTokens(condition: Condition, h: tf.Tensor2D): tf.Tensor2D {
+/** Which tokens a rule of conditions with freeze 'token' lets through: bool [p, 1]. */
+export function firingTokens(rule: ConditionRule, h: tf.Tensor2D): tf.Tensor2D {
+  if ('all' in rule) {
+    return rule.all.map((own) => firingTokens(own, h)).reduce((a, b) => tf.logicalAnd(a, b));
+  }
+  if ('any' in rule) {
+    return rule.any.map((own) => firingTokens(own, h)).reduce((a, b) => tf.logicalOr(a, b));
+  }
+  return firing(rule, h);
+}
+
+function firing(condition: Condition, h: tf.Tensor2D): tf.Tensor2D {
   const { score, vector, bias = 0, fire, threshold } = condition;
   const direction = score === 'probe' ? vector : unit(vector);
   let value = along(h, line(direction));

@@ -1,6 +1,6 @@
 // What steering does to activations, as data: serialisable, hashable, one entry an edited point.
 import type { BlockPoint, During, HookName } from '@safeinfer/transformer';
-import type { Condition } from './condition.ts';
+import type { ConditionRule } from './condition.ts';
 
 /** Points whose units can be steered: vectors of dModel numbers, or of dHead for `attn.hook_z`. */
 export type SteeringPoint =
@@ -50,7 +50,8 @@ interface OperationBase {
   readonly positions?: SteeringPositions;
   /** Default 'both'. */
   readonly during?: During;
-  readonly condition?: Condition;
+  /** One condition, or several joined by `all` (and) or `any` (or). */
+  readonly condition?: ConditionRule;
   readonly schedule?: Schedule;
   readonly label?: string;
 }
@@ -114,13 +115,15 @@ export interface ConceptorOperation extends OperationBase {
 }
 
 /**
- * h + strength x (h'.gate) vector, h' the last token of the pass ('last', AlphaSteer's form) or the token itself
- * ('each'). AlphaSteer's d x d matrix is exactly this rank-one gate (fact sheet 1.11).
+ * h + strength x (h'.gate + bias) vector, h' the last token of the pass ('last', AlphaSteer's form) or the token
+ * itself ('each'). AlphaSteer's d x d matrix is exactly this rank-one gate (fact sheet 1.11), and so is LEACE's
+ * eraser of a two-class label (`leace`). Default bias 0.
  */
 export interface GateOperation extends OperationBase {
   readonly op: 'gate';
   readonly vector: Float32Array;
   readonly gate: Float32Array;
+  readonly bias?: number;
   readonly readAt: 'last' | 'each';
 }
 
@@ -129,6 +132,16 @@ export interface CapOperation extends OperationBase {
   readonly op: 'cap';
   readonly vector: Float32Array;
   readonly max: number;
+}
+
+/**
+ * (1 - strength) h + strength x (scale * h + shift), number by number (Linear-AcT, Rodriguez et al. 2025): optimal
+ * transport of every coordinate by itself. strength in [0, 1] is the share of the way.
+ */
+export interface TransportOperation extends OperationBase {
+  readonly op: 'transport';
+  readonly scale: Float32Array;
+  readonly shift: Float32Array;
 }
 
 export type SteeringOperation =
@@ -140,6 +153,7 @@ export type SteeringOperation =
   | SlerpOperation
   | ConceptorOperation
   | GateOperation
+  | TransportOperation
   | CapOperation;
 
 /** The engine's name of an operation's point. */

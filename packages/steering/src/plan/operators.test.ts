@@ -99,6 +99,34 @@ const OPERATIONS: Record<string, SteeringOperation> = {
   conceptor: { ...base, op: 'conceptor', matrix: symmetric, beta: 1.5, strength: 0.5 },
   'gate at the prompt': { ...base, op: 'gate', vector, gate, readAt: 'last', during: 'prompt' },
   'gate each token': { ...base, op: 'gate', vector, gate, readAt: 'each', strength: 0.2 },
+  'gate with a bias': {
+    ...base,
+    op: 'gate',
+    vector,
+    gate,
+    bias: -0.4,
+    readAt: 'each',
+    strength: 0.3,
+  },
+  transport: {
+    ...base,
+    op: 'transport',
+    scale: second.map((x) => 1 + 0.3 * x),
+    shift: vector,
+    strength: 0.6,
+  },
+  'add where both of two conditions hold': {
+    ...base,
+    op: 'add',
+    vector,
+    condition: { all: [condition, { ...condition, vector: gate, fire: 'below' }] },
+  },
+  'add where either of two conditions holds': {
+    ...base,
+    op: 'add',
+    vector,
+    condition: { any: [condition, { ...condition, vector: gate, fire: 'below' }] },
+  },
   cap: { ...base, op: 'cap', vector, max: -0.5 },
 };
 

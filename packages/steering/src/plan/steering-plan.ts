@@ -1,4 +1,5 @@
 // A steering plan: operations, what each row overrides, and where they came from; the whole of it is data.
+import { SafeInferError } from '@safeinfer/backend';
 import type { SteeringOperation } from './operation.ts';
 
 /** How a vector was made: enough to make it again, or to know that one cannot. */
@@ -23,7 +24,7 @@ export interface RowOverride {
 
 /**
  * Operations at one point act in this order, whatever their order here: edits (ablate, project, affine, rotate,
- * slerp, conceptor, gate), then additions, then caps; inside a class in the order given.
+ * slerp, conceptor, gate, transport), then additions, then caps; inside a class in the order given.
  */
 export interface SteeringPlan {
   readonly operations: readonly SteeringOperation[];
@@ -42,6 +43,7 @@ const CLASS: Readonly<Record<SteeringOperation['op'], number>> = {
   slerp: 0,
   conceptor: 0,
   gate: 0,
+  transport: 0,
   add: 1,
   cap: 2,
 };
@@ -55,15 +57,43 @@ export function orderOfOperations(operations: readonly SteeringOperation[]): num
   }
 }
 
-/** A plan of several plans' operations, in order; row overrides move along. */
-export function composePlans(plans: readonly SteeringPlan[]): SteeringPlan {
+/** Layer, point and head an operation acts on. */
+function siteOf({ layer, point = 'hook_resid_post', head }: SteeringOperation): string {
+  return `layer ${layer}, ${point}${head === undefined ? '' : `, head ${head}`}`;
+}
+
+/**
+ * A plan of several plans' operations, in order; row overrides move along. Where two plans act on one site (layer,
+ * point and head): 'sequential' (default) lets both act, 'priority' drops the later plan's, 'error' throws
+ * BAD_ARGUMENT.
+ */
+export function composePlans(
+  plans: readonly SteeringPlan[],
+  options: { readonly conflict?: 'sequential' | 'priority' | 'error' } = {},
+): SteeringPlan {
+  const { conflict = 'sequential' } = options;
   const rows: RowOverride[] = [];
   const operations: SteeringOperation[] = [];
+  const taken = new Set<string>();
   for (const plan of plans) {
-    for (const row of plan.rows ?? []) {
-      rows.push({ ...row, operation: row.operation + operations.length });
+    const places = new Map<number, number>();
+    for (const [index, operation] of plan.operations.entries()) {
+      const site = siteOf(operation);
+      if (conflict === 'error' && taken.has(site)) {
+        throw new SafeInferError(`two plans act on ${site}`, {
+          code: 'BAD_ARGUMENT',
+          hint: "take one of them out, or say conflict: 'sequential' or 'priority'",
+        });
+      }
+      if (conflict === 'priority' && taken.has(site)) continue;
+      places.set(index, operations.length);
+      operations.push(operation);
     }
-    operations.push(...plan.operations);
+    for (const operation of plan.operations) taken.add(siteOf(operation));
+    for (const row of plan.rows ?? []) {
+      const place = places.get(row.operation);
+      if (place !== undefined) rows.push({ ...row, operation: place });
+    }
   }
   const models = new Set(plans.flatMap(({ model }) => (model === undefined ? [] : [model])));
   return {

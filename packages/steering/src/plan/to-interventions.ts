@@ -2,6 +2,7 @@
 import { SafeInferError } from '@safeinfer/backend';
 import type { HookContext, Intervention, Positions } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
+import { isPerToken } from './condition.ts';
 import { affineTarget, editActivation, firingTokens } from './edit-activation.ts';
 import { pointOf, type Schedule, type SteeringOperation } from './operation.ts';
 import { orderOfOperations, type SteeringPlan } from './steering-plan.ts';
@@ -26,7 +27,7 @@ export function toInterventions(plan: SteeringPlan, planned: PlannedRow = {}): I
     const operation = withOverride(plan, index, row);
     if (operation.strength === 0) return [];
     const { condition } = operation;
-    if (condition && condition.freeze !== 'token') {
+    if (condition && !isPerToken(condition)) {
       if (decisions === undefined) {
         throw new SafeInferError(
           `operation ${index} has a condition that is frozen at the prompt`,
@@ -49,11 +50,14 @@ function withOverride(plan: SteeringPlan, index: number, row: number): SteeringO
   for (const { vector, strength } of own) {
     if (strength !== undefined) result = { ...result, strength };
     if (vector === undefined) continue;
-    if (result.op === 'conceptor') {
-      throw new SafeInferError(`operation ${index} is a conceptor: it has no vector to replace`, {
-        code: 'BAD_ARGUMENT',
-        hint: 'override its strength, or give each row its own plan',
-      });
+    if (result.op === 'conceptor' || result.op === 'transport') {
+      throw new SafeInferError(
+        `operation ${index} is a ${result.op}: it has no vector to replace`,
+        {
+          code: 'BAD_ARGUMENT',
+          hint: 'override its strength, or give each row its own plan',
+        },
+      );
     }
     result = { ...result, vector };
   }
@@ -64,7 +68,7 @@ function withOverride(plan: SteeringPlan, index: number, row: number): SteeringO
 function asData(operation: SteeringOperation): Intervention | undefined {
   const { strength = 1, positions = 'all', schedule, condition, during, head, label } = operation;
   if (schedule !== undefined && schedule.kind !== 'constant') return undefined;
-  if (condition?.freeze === 'token') return undefined;
+  if (isPerToken(condition)) return undefined;
   if (typeof positions === 'object' && 'from' in positions) return undefined;
   const base = {
     at: pointOf(operation),
@@ -156,7 +160,7 @@ function keepUntouched(options: {
     const touched = Uint8Array.from(strengths, (strength) => (strength === 0 ? 0 : 1));
     mask = tf.tensor2d(touched, [strengths.length, 1], 'bool');
   }
-  if (condition?.freeze === 'token') {
+  if (condition && isPerToken(condition)) {
     const firing = firingTokens(condition, h);
     mask = mask === undefined ? firing : tf.logicalAnd(mask, firing);
   }

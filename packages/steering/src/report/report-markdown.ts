@@ -1,4 +1,5 @@
 // The report as Markdown for people.
+import { isRandom } from './paired-tests.ts';
 import type { Interval } from './statistics.ts';
 import type { SteeringReport } from './steering-report.ts';
 
@@ -18,13 +19,20 @@ export function reportMarkdown(report: SteeringReport): string {
     '',
     '## Arms',
     '',
-    '| arm | effect | harmful refused | benign refused | empty | unclear |',
-    '|---|---|---|---|---|---|',
+    '| arm | effect | harmful complied with (ASR) | harmful refused | benign refused | benign correct | empty | unclear |',
+    '|---|---|---|---|---|---|---|---|',
     ...arms.map(
       (arm) =>
-        `| ${arm.name} | ${interval(arm.effect)} | ${rate(arm.harmfulRefusal)} | ${rate(arm.benignRefusal)} | ${arm.empty} | ${arm.unclear} |`,
+        `| ${arm.name} | ${interval(arm.effect)} | ${rate(arm.harmfulAnswered)} | ${rate(arm.harmfulRefusal)} | ${rate(arm.benignRefusal)} | ${rate(arm.benignCorrect)} | ${arm.empty} | ${arm.unclear} |`,
     ),
     '',
+    ...pairedLines(report),
+    ...(report.attacks
+      ? [
+          `Refused inside an attack: ${rate(report.attacks.plain)} plain, ${rate(report.attacks.steered)} steered.`,
+          '',
+        ]
+      : []),
   ];
   if (damage) {
     const pair = ({
@@ -42,6 +50,7 @@ export function reportMarkdown(report: SteeringReport): string {
       `- distinct bigrams: ${pair(damage.distinctBigrams)}`,
       `- longest repeat, tokens: ${pair(damage.longestRepeat)}`,
       `- length, tokens: ${pair(damage.length)}; ended by itself: ${pair(damage.stopped)}`,
+      `- answers in another script: ${percent(damage.language.changed)} of ${damage.language.compared}`,
       ...(damage.capability
         ? [
             `- multiple choice: ${rate(damage.capability.plain)} -> ${rate(damage.capability.steered)}, McNemar p = ${number(damage.capability.mcNemar)}`,
@@ -53,13 +62,59 @@ export function reportMarkdown(report: SteeringReport): string {
   if (report.preflight.length > 0) {
     lines.push('## Pre-flight', '', ...report.preflight.map((f) => `- ${f.level}: ${f.text}`), '');
   }
-  lines.push(
-    '## Provenance',
-    '',
-    `Model \`${provenance.model.slice(0, 16)}\`, plan \`${provenance.plan.slice(0, 16)}\`, seed ${provenance.seed}, at most ${provenance.maxNewTokens} new tokens, refusals by ${provenance.refusalBy}${provenance.recipe ? `, made by ${provenance.recipe.method} v${provenance.recipe.version}` : ''}${provenance.settingsTried === undefined ? '' : `, chosen from ${provenance.settingsTried} settings on other items`}.`,
-    '',
-  );
+  lines.push('## Provenance', '', ...provenanceLines(provenance), '');
   return lines.join('\n');
+}
+
+/** Steering against the arms that chance and a prompt give, measure by measure. */
+function pairedLines({ paired, arms }: SteeringReport): string[] {
+  const shown = paired.filter(({ against }) => !/^(flipped|strength 0)$/.test(against));
+  if (shown.length === 0) return [];
+  const best = arms
+    .filter(isRandom)
+    .sort((a, b) => (b.harmfulRefusal?.value ?? 0) - (a.harmfulRefusal?.value ?? 0))[0];
+  const verdict = shown.find(
+    ({ against, on }) => against === best?.name && on === 'harmful refused',
+  );
+  return [
+    'Steered against the other arms, item by item (exact McNemar, Holm over the random vectors):',
+    '',
+    '| against | on | only steered | only the other | p | p, Holm |',
+    '|---|---|---|---|---|---|',
+    ...shown.map(
+      (test) =>
+        `| ${test.against} | ${test.on} | ${test.onlySteered} | ${test.onlyOther} | ${number(test.p)} | ${test.holm === undefined ? '-' : number(test.holm)} |`,
+    ),
+    '',
+    ...(best && verdict
+      ? [
+          `Best random vector on harmful requests: ${best.name}, ${rate(best.harmfulRefusal)} refused; Holm-corrected p of the difference ${number(verdict.holm ?? verdict.p)}.`,
+          '',
+        ]
+      : []),
+  ];
+}
+
+function provenanceLines(provenance: SteeringReport['provenance']): string[] {
+  const { model, plan, recipe, settingsTried, command, data, items } = provenance;
+  const short = (hash: string): string => `\`${hash.slice(0, 16)}\``;
+  return [
+    `- model ${short(model)}${provenance.tokenizer ? `, tokenizer ${short(provenance.tokenizer)}` : ''}${provenance.template ? `, chat template ${short(provenance.template)}` : ''}`,
+    `- plan \`${plan.slice(0, 16)}\`${recipe ? `, made by ${recipe.method} v${recipe.version}${recipe.seed === undefined ? '' : `, seed ${recipe.seed}`}` : ''}`,
+    ...(recipe?.settings
+      ? [
+          `- settings: ${Object.entries(recipe.settings)
+            .map(([name, value]) => `${name} ${value}`)
+            .join(', ')}`,
+        ]
+      : []),
+    `- data: ${Object.entries(data)
+      .map(([name, hash]) => `${items[name]} ${name} ${short(hash)}`)
+      .join(', ')}`,
+    `- seed ${provenance.seed}, greedy, at most ${provenance.maxNewTokens} new tokens, refusals by ${provenance.refusalBy}${settingsTried === undefined ? '' : `, chosen from ${settingsTried} settings on other items`}`,
+    `- @safeinfer/steering ${provenance.steering}, tfjs ${provenance.tfjs} on ${provenance.backend}, Node ${provenance.node}, fp32`,
+    ...(command ? [`- command: \`${command}\``] : []),
+  ];
 }
 
 function number(value: number): string {

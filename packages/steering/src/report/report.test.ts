@@ -10,11 +10,15 @@ import {
 import type { SteeringPlan } from '../plan/steering-plan.ts';
 import { doseResponseSvg, effectHistogramSvg, headHeatMapSvg } from './charts.ts';
 import { randomPlan } from './control-plans.ts';
+import { pairedTests } from './paired-tests.ts';
 import { preflight } from './preflight.ts';
 import { startsLikeRefusal } from './refusal-prefix.ts';
 import { distinctShare, longestRepeat } from './repetition.ts';
 import { reportMarkdown } from './report-markdown.ts';
+import { dominantScript, languageChange } from './script-change.ts';
+import { holm } from './statistics.ts';
 import { steeringReport } from './steering-report.ts';
+import { sweepSvg } from './sweep-chart.ts';
 
 beforeAll(() => useBackend({ name: 'cpu' }));
 
@@ -51,6 +55,10 @@ describe('the report', () => {
         // Token 60 is the planted refusal; the character of that id is '\\'.
         judge: async (_: unknown, answer: string) =>
           answer.startsWith('\\') ? ('refused' as const) : ('answered' as const),
+        isCorrect: (_: unknown, answer: string) => !answer.startsWith('\\'),
+        attacks: rows(HARMFUL_TOKENS.slice(0, 2)),
+        command: 'make the report',
+        settingsTried: 4,
         doses: [-1, 0, 1, 2],
         maxNewTokens: 2,
         seed: 1,
@@ -72,6 +80,25 @@ describe('the report', () => {
       expect(arm('steered').effect.low).toBeGreaterThan(0);
       expect(arm('flipped').effect.high).toBeLessThan(0);
       expect(arm('plain').harmfulRefusal!.value).toBe(1);
+      expect(arm('plain').harmfulAnswered!.value).toBe(0);
+      // Steered everywhere: the harmless requests are refused too, and the report says so item by item.
+      expect(arm('steered').benignVerdicts).toBe('RRR');
+      expect(arm('steered').benignCorrect!.value).toBe(0);
+      const overRefusal = report.paired.find(
+        ({ against, on }) => against === 'plain' && on === 'benign refused',
+      )!;
+      expect(overRefusal).toMatchObject({ onlySteered: 3, onlyOther: 0, p: 0.25 });
+      expect(report.paired.filter(({ holm }) => holm !== undefined)).toHaveLength(15);
+      expect(report.attacks!.steered.value).toBe(1);
+      expect(report.damage!.language.compared).toBeGreaterThanOrEqual(0);
+      expect(report.provenance).toMatchObject({
+        backend: 'cpu',
+        command: 'make the report',
+        settingsTried: 4,
+        items: { effect: HARMLESS_TOKENS.length, harmful: 3, benign: 3, attacks: 2 },
+      });
+      // The hashes are of the items: other items, another hash.
+      expect(report.provenance.data['harmful']).not.toBe(report.provenance.data['benign']);
       expect(report.effect.antiSteerable).toBe(0);
       expect(report.effect.monotonicity).toBe(1);
       expect(report.gates.controllability).toBe(true);
@@ -112,6 +139,59 @@ describe('the report', () => {
     } finally {
       model.dispose();
     }
+  });
+});
+
+describe('its statistics', () => {
+  it('correct by Holm as R does', () => {
+    // p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm') in R: 0.03 0.06 0.06 0.02
+    const expected = [0.03, 0.06, 0.06, 0.02];
+    holm([0.01, 0.04, 0.03, 0.005]).forEach((p, i) => {
+      expect(p).toBeCloseTo(expected[i]!, 12);
+    });
+  });
+
+  it('pair items, not shares', () => {
+    const arm = (name: string, harmfulVerdicts: string) => ({ name, harmfulVerdicts });
+    const tests = pairedTests(arm('steered', 'RRRRRRRRAA'), [
+      arm('random 1', 'RRAAAAAAAR'),
+      arm('random 2', 'RRRRRRRRAA'),
+      arm('plain', 'AAAAAAAAAA'),
+    ]);
+    expect(
+      tests.map(({ against, onlySteered, onlyOther }) => [against, onlySteered, onlyOther]),
+    ).toEqual([
+      ['random 1', 6, 1],
+      ['random 2', 0, 0],
+      ['plain', 8, 0],
+    ]);
+    // scipy.stats.binomtest(1, 7).pvalue = 0.125; Holm doubles the smaller of two.
+    expect(tests[0]!.p).toBeCloseTo(0.125, 12);
+    expect(tests[0]!.holm).toBeCloseTo(0.25, 12);
+    expect(tests[2]!.p).toBeCloseTo(2 / 256, 12);
+    expect(tests[2]!.holm).toBeUndefined();
+  });
+
+  it('see a change of script, not of words', () => {
+    expect(dominantScript('Sure, 東京')).toBe('Latin');
+    expect(dominantScript('Нет, ok')).toBe('Cyrillic');
+    expect(dominantScript('42 %')).toBeUndefined();
+    expect(languageChange(['yes', 'no', '...'], ['nein', 'нет', 'x'])).toEqual({
+      changed: 0.5,
+      compared: 2,
+    });
+  });
+
+  it('draw a sweep with one panel a layer and the chosen setting large', () => {
+    const svg = sweepSvg([
+      { layer: 2, strength: 0.1, harmfulRefused: 0.5, benignRefused: 0 },
+      { layer: 2, strength: 1, harmfulRefused: 1, benignRefused: 0.25, chosen: true },
+      { layer: 3, heads: 4, strength: 1, harmfulRefused: 0.75, benignRefused: 0.5 },
+    ]);
+    expect(svg.match(/<polyline/g)).toHaveLength(4);
+    expect(svg.match(/r="5"/g)).toHaveLength(2);
+    expect(svg).toContain('layer 3, 4 heads');
+    expect(svg).not.toMatch(/NaN|undefined/);
   });
 });
 

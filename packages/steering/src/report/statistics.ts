@@ -1,5 +1,5 @@
 // Intervals and paired tests of the report: Wilson, bootstrap, exact McNemar.
-import { uniform } from '../safety-amplification/sample-shots.ts';
+import { uniformAt } from '@safeinfer/transformer';
 import { quantile } from '../strength/distribution.ts';
 
 export interface Interval {
@@ -24,7 +24,7 @@ export function bootstrapMean(values: readonly number[], seed: number, draws = 1
   const mean = (x: readonly number[]): number => x.reduce((sum, v) => sum + v, 0) / x.length;
   let counter = 0;
   const means = Array.from({ length: draws }, () =>
-    mean(values.map(() => values[Math.floor(uniform(seed, counter++) * values.length)]!)),
+    mean(values.map(() => values[Math.floor(uniformAt(seed, counter++) * values.length)]!)),
   );
   return { value: mean(values), low: quantile(means, 0.025), high: quantile(means, 0.975) };
 }
@@ -44,4 +44,16 @@ export function mcNemar(before: readonly boolean[], after: readonly boolean[]): 
     term *= (n - k) / (k + 1);
   }
   return Math.min(1, 2 * tail);
+}
+
+/** Holm's step-down correction: adjusted p values in the order given. */
+export function holm(p: readonly number[]): number[] {
+  const order = p.map((_, i) => i).sort((a, b) => p[a]! - p[b]!);
+  const out = p.map(() => 1);
+  let running = 0;
+  for (const [rank, index] of order.entries()) {
+    running = Math.max(running, Math.min(1, p[index]! * (p.length - rank)));
+    out[index] = running;
+  }
+  return out;
 }

@@ -16,7 +16,7 @@ import {
   type PromptFormat,
   questionAnswerFormat,
 } from './demonstration.ts';
-import { meanHeadOutputs } from './head-outputs.ts';
+import { type HeadOutputs, meanHeadOutputs } from './head-outputs.ts';
 import { distinctHeads, type HeadRef, headVector } from './head-vector.ts';
 import { headsPlan } from './heads-plan.ts';
 import {
@@ -67,6 +67,8 @@ export interface SafetyAmplification {
   readonly layer: number;
   readonly strength: number;
   readonly heads: readonly HeadRef[];
+  /** Mean head outputs: what vectors of other head counts are summed from (`headVector`). */
+  readonly means: HeadOutputs;
   /** Absent when the heads were given. */
   readonly effects?: IndirectEffects;
   /** What to put in a row: adds strength x vector at the last prompt token and at every new token. */
@@ -190,6 +192,7 @@ export async function safetyAmplification(
     layer,
     strength,
     heads,
+    means,
     ...(effects ? { effects } : {}),
     interventions: toInterventions(plan).filter(isDataIntervention),
     plan,

@@ -1,17 +1,10 @@
 // Seeded choice of the demonstrations and the query of each prompt, without replacement inside a prompt.
+import { uniformAt } from '@safeinfer/transformer';
 import type { Demonstration } from './demonstration.ts';
 
 export interface SampledPrompt {
   readonly shots: readonly Demonstration[];
   readonly query: Demonstration;
-}
-
-/** Small counter-based generator (SplitMix32): the n-th draw depends on seed and n only. */
-export function uniform(seed: number, counter: number): number {
-  let z = (seed + Math.imul(counter + 1, 0x9e3779b9)) | 0;
-  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-  return ((z ^ (z >>> 15)) >>> 0) / 0x1_0000_0000;
 }
 
 /** `count` prompts of `shots` distinct demonstrations and one further one as the query. */
@@ -27,7 +20,7 @@ export function sampleShots(options: {
     // Partial Fisher-Yates: the first shots + 1 places are a uniform draw without replacement.
     const order = demonstrations.map((_, index) => index);
     for (let place = 0; place <= shots; place += 1) {
-      const other = place + Math.floor(uniform(seed, counter++) * (order.length - place));
+      const other = place + Math.floor(uniformAt(seed, counter++) * (order.length - place));
       [order[place], order[other]] = [order[other]!, order[place]!];
     }
     const chosen = order.slice(0, shots + 1).map((index) => demonstrations[index]!);

@@ -18,9 +18,11 @@ export async function steeredRollouts(options: {
   readonly plan: SteeringPlan;
   readonly rows: readonly Row[];
   readonly maxNewTokens: number;
+  /** False leaves `kl` empty and saves the plain model's pass over the continuation. Default true. */
+  readonly divergence?: boolean;
   readonly signal?: AbortSignal | undefined;
 }): Promise<Rollout[]> {
-  const { model, plan, rows, maxNewTokens, signal } = options;
+  const { model, plan, rows, maxNewTokens, divergence = true, signal } = options;
   const steered = await steerRows({ model, plan, rows, signal });
   const logits: Float32Array[][] = rows.map(() => []);
   const tokens: number[][] = rows.map(() => []);
@@ -29,7 +31,7 @@ export async function steeredRollouts(options: {
     maxNewTokens,
     ...(signal ? { signal } : {}),
     choose: ({ logits: own, row }) => {
-      logits[row]!.push(own.slice());
+      if (divergence) logits[row]!.push(own.slice());
       let best = 0;
       for (let i = 1; i < own.length; i += 1) if (own[i]! > own[best]!) best = i;
       return best;
@@ -38,6 +40,9 @@ export async function steeredRollouts(options: {
   for await (const { row, token, done } of events) {
     tokens[row]!.push(token);
     if (done === 'stop') stopped[row] = true;
+  }
+  if (!divergence) {
+    return rows.map((_, i) => ({ tokens: tokens[i]!, kl: [], stopped: stopped[i]! }));
   }
   const prompts = rows.map(({ tokens: own }) =>
     typeof own === 'string' ? model.tokenizer!.encode(own) : own,

@@ -17,22 +17,22 @@ export interface SweepCell extends SweepSetting {
 export interface SweepOutcome {
   readonly cells: readonly SweepCell[];
   readonly best: SweepCell;
-  /** The best cell on items that selected nothing: the number to report. */
-  readonly test: number;
+  /** The best cell on items that selected nothing: the number to report. Absent without a test split. */
+  readonly test?: number;
   /** How many settings the best one was chosen from. */
   readonly tried: number;
 }
 
 /**
- * Scores every setting on `select`, then the best one once on `test`. Higher is better; ties go to the weaker
- * strength. Throws BAD_DATASET when a split is empty or an item (by id) stands in both.
+ * Scores every setting on `select`, then, when there is one, the best one once on `test`. Higher is better; ties go
+ * to the weaker strength. Throws BAD_DATASET when a split is empty or an item (by id) stands in both.
  */
 export async function sweep<Item extends { readonly id: string }>(options: {
   readonly layers: readonly number[];
   readonly strengths: readonly number[];
   readonly heads?: readonly number[];
   readonly select: readonly Item[];
-  readonly test: readonly Item[];
+  readonly test?: readonly Item[];
   readonly plan: (setting: SweepSetting) => SteeringPlan | Promise<SteeringPlan>;
   readonly score: (plan: SteeringPlan, items: readonly Item[]) => Promise<number>;
   readonly signal?: AbortSignal;
@@ -40,12 +40,12 @@ export async function sweep<Item extends { readonly id: string }>(options: {
 }): Promise<SweepOutcome> {
   const { layers, strengths, heads, select, test, plan, score, signal, onProgress } = options;
   const chosen = new Set(select.map(({ id }) => id));
-  const shared = test.find(({ id }) => chosen.has(id));
-  if (select.length === 0 || test.length === 0 || shared) {
+  const shared = test?.find(({ id }) => chosen.has(id));
+  if (select.length === 0 || test?.length === 0 || shared) {
     throw new SafeInferError(
       shared
         ? `item '${shared.id}' both selects and tests`
-        : `a sweep with ${select.length} selection and ${test.length} test items`,
+        : `a sweep with ${select.length} selection and ${test?.length ?? 'no'} test items`,
       { code: 'BAD_DATASET', hint: 'choose on one split and report on a disjoint one' },
     );
   }
@@ -79,5 +79,10 @@ export async function sweep<Item extends { readonly id: string }>(options: {
   const best = [...cells].sort(
     (a, b) => b.score - a.score || Math.abs(a.strength) - Math.abs(b.strength),
   )[0]!;
-  return { cells, best, test: await score(await plan(best), test), tried: cells.length };
+  return {
+    cells,
+    best,
+    ...(test ? { test: await score(await plan(best), test) } : {}),
+    tried: cells.length,
+  };
 }
