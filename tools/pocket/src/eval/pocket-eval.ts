@@ -24,7 +24,7 @@ const { values } = parseArgs({
     limit: { type: 'string' },
     out: {
       type: 'string',
-      default: fileURLToPath(new URL('../../../../packages/pocket/', import.meta.url)),
+      default: fileURLToPath(new URL('../../../../packages/pocket', import.meta.url)),
     },
   },
 });
