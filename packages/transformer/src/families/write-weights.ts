@@ -19,31 +19,48 @@ export function checkpointLayout(config: ModelConfig): CheckpointTensorSpec[] {
   }));
 }
 
-/**
- * Yields the tensors of the checkpoint one by one; `read` gives a canonical weight's values, row-major.
- * @throws SafeInferError `BAD_WEIGHTS` when a weight has another size than the config says,
- *   `UNSUPPORTED` when the family has no place for a weight
- */
-export async function* encodeWeights(options: {
+interface WeightSource {
   readonly config: ModelConfig;
+  /** A canonical weight's values, row-major. */
   readonly read: (name: WeightName) => Promise<Float32Array> | Float32Array;
-}): AsyncGenerator<CheckpointTensorSpec & { readonly data: Float32Array }, void, undefined> {
-  const { config, read } = options;
-  for (const entry of weightTable(config)) {
-    const stored = new Float32Array(entry.shape.reduce((product, size) => product * size, 1));
-    for (const part of entry.parts) {
-      const values = await read(part.name);
-      const expected = part.shape.reduce((product, size) => product * size, 1);
-      if (values.length !== expected) {
-        throw new SafeInferError(
-          `${part.name} holds ${values.length} values, [${part.shape.join(', ')}] needs ${expected}`,
-          { code: 'BAD_WEIGHTS', hint: 'replace weights only by tensors of the same shape' },
-        );
-      }
-      encodePart({ entry, part, values, stored });
+}
+
+/**
+ * The tensors of the checkpoint, each made when its `data` is called: a writer holds one at a time.
+ * @throws SafeInferError `UNSUPPORTED` when the family has no place for a weight; `data` throws `BAD_WEIGHTS` when a
+ *   weight has another size than the config says
+ */
+export function checkpointTensors(
+  options: WeightSource,
+): (CheckpointTensorSpec & { readonly data: () => Promise<Float32Array> })[] {
+  return weightTable(options.config).map((entry) => ({
+    name: writtenName(options.config, entry),
+    shape: entry.shape,
+    data: () => encode(entry, options.read),
+  }));
+}
+
+/** Yields the tensors of the checkpoint one by one; throws as `checkpointTensors`. */
+export async function* encodeWeights(
+  options: WeightSource,
+): AsyncGenerator<CheckpointTensorSpec & { readonly data: Float32Array }, void, undefined> {
+  for (const tensor of checkpointTensors(options)) yield { ...tensor, data: await tensor.data() };
+}
+
+async function encode(entry: TableEntry, read: WeightSource['read']): Promise<Float32Array> {
+  const stored = new Float32Array(entry.shape.reduce((product, size) => product * size, 1));
+  for (const part of entry.parts) {
+    const values = await read(part.name);
+    const expected = part.shape.reduce((product, size) => product * size, 1);
+    if (values.length !== expected) {
+      throw new SafeInferError(
+        `${part.name} holds ${values.length} values, [${part.shape.join(', ')}] needs ${expected}`,
+        { code: 'BAD_WEIGHTS', hint: 'replace weights only by tensors of the same shape' },
+      );
     }
-    yield { name: writtenName(config, entry), shape: entry.shape, data: stored };
+    encodePart({ entry, part, values, stored });
   }
+  return stored;
 }
 
 function writtenName(config: ModelConfig, entry: TableEntry): string {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -55,3 +55,27 @@ it.runIf(hasSharedModel('stories260K-hf'))(
     });
   },
 );
+
+it('weights split over files load again, and an abort leaves the earlier model as it was', async () => {
+  const model = fixtureModel(await readFixture('llama'));
+  const tokens = [3, 1, 4, 1, 5];
+  await inTemporary(async (path) => {
+    await saveModel(model, { path, maxShardBytes: 20_000 });
+    expect(
+      (await readdir(path)).filter((name) => name.endsWith('.safetensors')).length,
+    ).toBeGreaterThan(1);
+    const controller = new AbortController();
+    const attempt = saveModel(model, {
+      path,
+      dtype: 'BF16',
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await expect(attempt).rejects.toMatchObject({ code: 'ABORTED' });
+    using again = await loadModel({ path });
+    using a = model.forward([{ tokens }]);
+    using b = again.forward([{ tokens }]);
+    expect(await b.logits(0).array()).toEqual(await a.logits(0).array());
+  });
+  model.dispose();
+});

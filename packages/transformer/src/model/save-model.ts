@@ -1,60 +1,50 @@
 // Writes a model as a directory that Hugging Face's transformers loads.
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { throwIfAborted } from '@safeinfer/backend';
-import { configText } from '../families/config-text.ts';
 import { writeModelConfig } from '../families/registry.ts';
-import { encodeWeights } from '../families/write-weights.ts';
-import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
+import { checkpointTensors } from '../families/write-weights.ts';
+import { writeModelDirectory } from '../loading/write-model-directory.ts';
 import type { TextCodec } from './text-codec.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface SaveModelOptions {
-  /** Directory to write; made when absent. Files of the same names are replaced. */
+  /** Directory to write; made when absent. Weights and config in it are replaced, its other files stay. */
   readonly path: string;
   /** How weights are stored; default 'F32', which loses nothing. */
   readonly dtype?: 'F32' | 'F16' | 'BF16';
-  /** Directory whose tokenizer and chat template files are copied beside the weights. */
+  /** Model directory whose tokenizer, chat template and generation config are copied. */
   readonly tokenizerFrom?: string;
+  /** Largest weight file; above it the weights are split and an index is written. Default 5 GB. */
+  readonly maxShardBytes?: number;
   readonly signal?: AbortSignal;
+  /** Called after each tensor with the bytes written so far and in all. */
+  readonly onProgress?: (progress: { readonly bytes: number; readonly totalBytes: number }) => void;
 }
 
-/** Files that belong to a tokenizer, by the names that transformers gives them. */
-const TOKENIZER_FILE =
-  /^(tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(json|jinja)|generation_config\.json)$/;
-
 /**
- * Saves config.json and model.safetensors, fused as the family fuses them. Adapters are not saved: add them
- * to the weights first. Holds one more copy of the weights in memory while it writes.
+ * Saves config.json and the weights, fused as the family fuses them; the directory is replaced whole or not at all.
+ * Adapters are not saved: add them to the weights first. Holds one tensor at a time beside the model.
  *
  * @throws SafeInferError `UNSUPPORTED` when the family's format cannot express this model, `BAD_WEIGHTS`,
- *   `ABORTED`
+ *   `NOT_FOUND` (`tokenizerFrom`), `ABORTED`
  */
 export async function saveModel<T extends TextCodec>(
   model: Transformer<T>,
   options: SaveModelOptions,
 ): Promise<void> {
-  const { path, dtype = 'F32', tokenizerFrom, signal } = options;
+  const { path, dtype = 'F32', tokenizerFrom, maxShardBytes, signal, onProgress } = options;
   const { config, weights } = model;
-  const json = { ...writeModelConfig(config), torch_dtype: TORCH_NAME[dtype] };
-  const read = async (name: Parameters<typeof weights.get>[0]): Promise<Float32Array> =>
-    (await weights.get(name)?.data()) as Float32Array;
-  const tensors: TensorToWrite[] = [];
-  for await (const { name, shape, data } of encodeWeights({ config, read })) {
-    throwIfAborted(signal);
-    tensors.push({ name, shape, data, dtype });
-  }
-  await mkdir(path, { recursive: true });
-  await writeSafetensors(
-    join(path, 'model.safetensors'),
-    tensors,
-    signal === undefined ? {} : { signal },
-  );
-  await writeFile(join(path, 'config.json'), configText(json));
-  if (tokenizerFrom === undefined) return;
-  for (const name of await readdir(tokenizerFrom)) {
-    if (TOKENIZER_FILE.test(name)) await copyFile(join(tokenizerFrom, name), join(path, name));
-  }
+  const tensors = checkpointTensors({
+    config,
+    read: async (name) => (await weights.get(name)?.data()) as Float32Array,
+  });
+  await writeModelDirectory({
+    path,
+    config: { ...writeModelConfig(config), torch_dtype: TORCH_NAME[dtype] },
+    tensors: tensors.map((tensor) => ({ ...tensor, dtype })),
+    ...(tokenizerFrom === undefined ? {} : { copyFrom: tokenizerFrom }),
+    ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
 }
 
 const TORCH_NAME = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
