@@ -106,12 +106,13 @@ function outcomeOf(draw: number, rank: number, harmful: boolean): TrialRecord['o
 function syntheticTokens(output: string, rank: number): TokenTrace[] {
   return output.split(/(?= )/).map((text, k) => {
     const logprob = -2.5 * unit(k * 7 + rank);
+    const steered = 4 * unit(k * 5) - 1.6;
     const lowered = unit(k * 13 + rank) < 0.4 ? -3 * unit(k * 17 + rank) : 0;
     return {
       id: 100 + k,
       text,
       logprob,
-      terms: { steered: logprob - lowered, amplification: 4 * unit(k * 5) - 1.6, unsafe: lowered },
+      terms: { model: logprob - lowered - steered, steering: steered, unsafe: lowered },
       alternatives: [
         { text, logprob },
         { text: ` ${WORDS[k % 9]}`, logprob: logprob - 0.7 },

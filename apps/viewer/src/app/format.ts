@@ -21,5 +21,6 @@ export function bytesText(bytes: number): string {
 
 /** Signed, short enough for a cell of a map. */
 export function signed(value: number): string {
+  if (value === 0) return '0';
   return `${value < 0 ? '−' : '+'}${Math.abs(value).toPrecision(2)}`;
 }

@@ -125,7 +125,7 @@ function Answers(props: {
               {trial.correct !== undefined && (
                 <Fact name="correct" value={trial.correct ? 'yes' : 'no'} />
               )}
-              <Fact name="judge" value={trial.judge} />
+              {(trial.verdicts?.length ?? 0) < 2 && <Fact name="judge" value={trial.judge} />}
               {(trial.verdicts?.length ?? 0) > 1 &&
                 trial.verdicts?.map(({ judge, outcome, status, score }) => (
                   <Fact

@@ -135,8 +135,8 @@ function ColumnHeads({ detail }: { readonly detail: RunDetail }): JSX.Element {
   return (
     <>
       {detail.columns.map(({ edit, arm }) => (
-        <span key={`${edit} ${arm}`} class="outcome letter columnhead" title={`${edit} / ${arm}`}>
-          <span>{detail.facets.edits.length > 1 ? `${edit} / ${arm}` : arm}</span>
+        <span key={`${edit} ${arm}`} class="columnhead" title={`${edit} / ${arm}`}>
+          {detail.facets.edits.length > 1 ? `${edit} / ${arm}` : arm}
         </span>
       ))}
     </>

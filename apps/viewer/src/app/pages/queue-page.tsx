@@ -5,6 +5,7 @@ import { DISAGREEMENT_REASONS, type DisagreementReason } from '../../query/disag
 import type { QueueEntry, RunDetail } from '../../schema/api.ts';
 import { LABELS, type Label } from '../../schema/outcome.ts';
 import { useApp } from '../app-context.ts';
+import { countText } from '../format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { OutcomeTag } from '../parts/outcome-tag.tsx';
 import { SelectField } from '../parts/select-field.tsx';
@@ -111,7 +112,8 @@ export function QueuePage({ detail }: { readonly detail: RunDetail }): JSX.Eleme
       {failure !== undefined && <Notice error={failure} />}
       {value !== undefined && source.live && (
         <p class="muted" data-labelled={value.labelled}>
-          {value.labelled} labelled, {labelled ? `${value.total} in all` : `${value.total} waiting`}
+          {countText(value.labelled)} labelled, {countText(value.total)}{' '}
+          {labelled ? 'in all' : 'waiting'}
         </p>
       )}
       {value !== undefined && entry === undefined && <Notice>Nothing waits here.</Notice>}

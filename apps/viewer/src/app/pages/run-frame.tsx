@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import type { RunDetail } from '../../schema/api.ts';
 import { useApp } from '../app-context.ts';
+import { countText } from '../format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { RunProgress } from '../parts/progress-bar.tsx';
 import { RevealToggle } from '../parts/reveal-toggle.tsx';
@@ -106,7 +107,10 @@ function tabsOf(
     { name: 'items', text: 'Items' },
     { name: 'heads', text: 'Heads' },
     { name: 'traces', text: 'Traces' },
-    { name: 'queue', text: waiting > 0 ? `Disagreements (${waiting})` : 'Disagreements' },
+    {
+      name: 'queue',
+      text: waiting > 0 ? `Disagreements (${countText(waiting)})` : 'Disagreements',
+    },
   ];
 }
 

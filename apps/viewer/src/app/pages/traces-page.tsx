@@ -11,10 +11,12 @@ import { SelectField } from '../parts/select-field.tsx';
 import { useLoaded } from '../use-loaded.ts';
 import { setParams } from '../use-route.ts';
 
+/** One colour for all three: they share one scale. */
+const INK = 'var(--plus)';
 const KINDS = [
-  { name: 'state', label: 'Residual stream', ink: 'var(--accent)' },
-  { name: 'mlp', label: 'MLP', ink: 'var(--refused)' },
-  { name: 'attention', label: 'Attention', ink: 'var(--complied)' },
+  { name: 'state', label: 'Residual stream' },
+  { name: 'mlp', label: 'MLP' },
+  { name: 'attention', label: 'Attention' },
 ] as const;
 
 export function TracesPage({ detail }: { readonly detail: RunDetail }): JSX.Element {
@@ -68,13 +70,13 @@ function Trace({ trace }: { readonly trace: CausalTrace }): JSX.Element {
             key={share}
             class="swatch"
             aria-hidden="true"
-            style={{ background: shareColour(share, 'var(--accent)') }}
+            style={{ background: shareColour(share, INK) }}
           />
         ))}
         <span class="muted">clean {percent(trace.clean)} %</span>
       </p>
       <div class="traces-layout">
-        {KINDS.map(({ name, label, ink }) => {
+        {KINDS.map(({ name, label }) => {
           const values = trace.maps[name];
           const layers = values[0]?.length ?? 0;
           return (
@@ -86,7 +88,7 @@ function Trace({ trace }: { readonly trace: CausalTrace }): JSX.Element {
               rowNames={rowNames}
               columnNames={Array.from({ length: layers }, (_, i) => String(i))}
               values={values}
-              colour={(value) => shareColour(restored(value, trace), ink)}
+              colour={(value) => shareColour(restored(value, trace), INK)}
               valueText={(value) => `${percent(value)} percent`}
               markedRows={(row) => row >= start && row < end}
               describe={({ row, column }) =>
