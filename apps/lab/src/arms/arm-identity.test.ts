@@ -21,11 +21,13 @@ const parts: ArmIdentityParts = {
     guide: { safeInfer: { lambda: 0.9, unsafe: { adapter: 'unsafe' } } },
   },
   demonstrations: { safe: [{ question: 'q', answer: 'a' }], compliant: undefined },
-  twinSha256: undefined,
+  files: {},
+  sampling: {},
+  record: 'text',
   seed: 1,
   version: '1',
 };
-const steer = parts.arm.steer!.safetyAmplification;
+const steer = parts.arm.steer!.safetyAmplification!;
 
 describe('the identity of an arm', () => {
   const changed: readonly (readonly [string, Partial<ArmIdentityParts>])[] = [
@@ -52,7 +54,19 @@ describe('the identity of an arm', () => {
         arm: { ...parts.arm, guide: { safeInfer: { lambda: 0.9, unsafe: { systemPrompt: 'x' } } } },
       },
     ],
-    ['the weights of the twin', { twinSha256: 't' }],
+    ['the weights of the twin', { files: { sources: [{ model: 't' }] } }],
+    ['the bytes of a vector', { files: { vector: 'v' } }],
+    ['the version of the code', { version: '2' }],
+    ['recorded tokens', { record: 'tokens' }],
+    ['a temperature', { sampling: { temperature: 0.7 } }],
+    ['a penalty', { sampling: { repetitionPenalty: 1.2 } }],
+    ['a stop string', { sampling: { stop: ['\n'] } }],
+    [
+      'where the heads are added',
+      {
+        arm: { ...parts.arm, steer: { safetyAmplification: { ...steer, inject: 'distributed' } } },
+      },
+    ],
     [
       'a demonstration',
       { demonstrations: { safe: [{ question: 'q', answer: 'b' }], compliant: undefined } },
@@ -71,6 +85,15 @@ describe('the identity of an arm', () => {
   it('does not change with names', () => {
     const renamed = { ...parts, arm: { ...parts.arm, name: 'x' }, edit: { name: 'y' } };
     expect(armIdentity(renamed)).toBe(armIdentity(parts));
+  });
+
+  it('does not change with what a greedy choice cannot see', () => {
+    const sampling = { topK: 5, topP: 0.9, minP: 0.1, n: 1, seed: 3 };
+    expect(armIdentity({ ...parts, sampling })).toBe(armIdentity(parts));
+    const drawn = { temperature: 1 };
+    expect(armIdentity({ ...parts, sampling: { ...drawn, topK: 5 } })).not.toBe(
+      armIdentity({ ...parts, sampling: drawn }),
+    );
   });
 
   it('of an unsteered arm does not change with the seed', () => {

@@ -1,8 +1,8 @@
 // What decides an arm's answers besides the request: everything in here enters the key of every stored answer.
-
 import type { EditRequest } from '@safeinfer/editing';
 import { contentHash } from '@safeinfer/harmeval';
 import type { ArmConfig, EditConfig } from '../config/experiment-schema.ts';
+import type { SamplingConfig } from '../config/sampling-schema.ts';
 import type { ArmDemonstrations } from './demonstrations.ts';
 
 export interface ArmIdentityParts {
@@ -12,19 +12,44 @@ export interface ArmIdentityParts {
   readonly editRequests: readonly EditRequest[];
   readonly arm: ArmConfig;
   readonly demonstrations: ArmDemonstrations | undefined;
-  /** Of a second checkpoint that serves as the unsafe twin. */
-  readonly twinSha256: string | undefined;
+  /** Of files the arm reads: vectors, second checkpoints, adapters. */
+  readonly files: unknown;
+  /** The experiment's and the arm's, merged. */
+  readonly sampling: SamplingConfig;
   readonly seed: number;
+  readonly record: 'text' | 'tokens';
   /** Versions of the code whose change may change numbers. */
   readonly version: string;
 }
 
-/** Names and labels are left out: renaming an arm reuses its answers, changing its strength never does. */
+/**
+ * Names and labels are left out: renaming an arm reuses its answers, changing its strength never does. The arm's system
+ * prompt is left out too: it is part of every request's messages.
+ */
 export function armIdentity(parts: ArmIdentityParts): string {
-  const { edit, arm, ...rest } = parts;
+  const { edit, arm, sampling, record, ...rest } = parts;
   const { name: _edit, ...editConfig } = edit;
-  const { name: _arm, ...armConfig } = arm;
-  // The seed draws the demonstrations of a vector; without one it has no part in greedy decoding.
-  const seed = arm.steer ? parts.seed : null;
-  return contentHash({ ...rest, seed, edit: editConfig, arm: armConfig });
+  const { steer, guide } = arm;
+  const { n: _n, seed: _seed, ...draws } = sampling;
+  // The seed draws the demonstrations of a vector; without one it has no part in an arm.
+  const seed = steer?.safetyAmplification ? parts.seed : null;
+  return contentHash({
+    ...rest,
+    seed,
+    edit: editConfig,
+    arm: { steer, guide },
+    draws: isGreedy(sampling) ? withoutChance(draws) : draws,
+    // Absent, not 'text': answers of runs before there was a choice stay valid.
+    ...(record === 'tokens' ? { record } : {}),
+  });
+}
+
+export function isGreedy({ temperature = 0 }: SamplingConfig): boolean {
+  return temperature === 0;
+}
+
+/** Without a temperature, what cuts off unlikely tokens never cuts off the likeliest. */
+function withoutChance(draws: Omit<SamplingConfig, 'n' | 'seed'>): unknown {
+  const { temperature: _, topK, topP, minP, typicalP, topNSigma, order, ...rest } = draws;
+  return typicalP === undefined ? rest : { ...rest, typicalP };
 }

@@ -21,8 +21,9 @@ export function armDemonstrations(
   arm: ArmConfig,
   experimentFile: string,
 ): ArmDemonstrations | undefined {
-  if (!arm.steer) return undefined;
-  const { safe, compliant } = arm.steer.safetyAmplification;
+  const amplification = arm.steer?.safetyAmplification;
+  if (!amplification) return undefined;
+  const { safe, compliant } = amplification;
   const relativeTo = experimentFile;
   return {
     safe: loadDemonstrations({ source: safe, behaviour: 'refuse', relativeTo }),
@@ -31,7 +32,8 @@ export function armDemonstrations(
   };
 }
 
-function loadDemonstrations(options: {
+/** Questions with answers of one behaviour, each question once. */
+export function loadDemonstrations(options: {
   readonly source: DemonstrationSource;
   readonly behaviour: 'refuse' | 'comply';
   /** File that names the source: relative paths are relative to it. */

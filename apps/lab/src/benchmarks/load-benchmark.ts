@@ -7,35 +7,32 @@ import {
   loadBundledHarmful,
   loadBundledHarmless,
   loadDatasetFromFile,
-  paperStyles,
   sampleDataset,
 } from '@safeinfer/harmeval';
-import type { BenchmarkConfig, PromptStyle } from '../config/experiment-schema.ts';
+import type { BenchmarkConfig } from '../config/experiment-schema.ts';
+import { nearestName } from '../config/nearest-name.ts';
+import type { PromptConfig } from '../config/prompt-schema.ts';
 import type { Benchmark } from './benchmark.ts';
+import { composeStyle, wordingOf } from './compose-style.ts';
 import { pocketBenchmark, pocketBenchmarks } from './pocket-benchmark.ts';
 
 /** @throws HarmEvalError for unknown names and unusable files, before anything runs. */
 export async function loadBenchmark(options: {
   readonly config: BenchmarkConfig;
-  readonly style: PromptStyle;
+  readonly style: PromptConfig;
   readonly experimentFile: string;
   readonly limit?: number | undefined;
 }): Promise<Benchmark> {
-  const { config, style: styleName, experimentFile } = options;
+  const { config, style: prompt, experimentFile } = options;
   const limit = Math.min(
     config.limit ?? Number.POSITIVE_INFINITY,
     options.limit ?? Number.POSITIVE_INFINITY,
   );
   const wanted = Number.isFinite(limit) ? limit : undefined;
-  const pocket = pocketBenchmark({ name: config.use, style: styleName, limit: wanted });
-  if (pocket) return pocket;
-  const style = paperStyles[styleName];
-  if (!style) {
-    throw new HarmEvalError(`no prompt style "${styleName}"`, {
-      code: 'BAD_ARGUMENT',
-      hint: `use one of: ${Object.keys(paperStyles).join(', ')}`,
-    });
-  }
+  const wording = wordingOf(prompt);
+  const pocket = pocketBenchmark({ name: config.use, style: wording, limit: wanted });
+  const style = composeStyle({ prompt, ownWording: pocket !== undefined, experimentFile });
+  if (pocket) return { ...pocket, style };
   const whole = await loadSet(config, experimentFile);
   const dataset =
     wanted === undefined || wanted >= whole.items.length
@@ -55,9 +52,10 @@ async function loadSet(config: BenchmarkConfig, experimentFile: string): Promise
       'bundled-harmless',
       ...Object.keys(datasetSpecs),
     ];
+    const near = nearestName(config.use, names);
     throw new HarmEvalError(`no benchmark "${config.use}"`, {
       code: 'BAD_ARGUMENT',
-      hint: `use one of: ${names.join(', ')}`,
+      hint: `${near === undefined ? '' : `did you mean "${near}"? `}use one of: ${names.join(', ')}`,
     });
   }
   if (config.path === undefined) {

@@ -14,6 +14,7 @@ const STYLES: Readonly<Record<string, PocketStyle>> = {
   simple: 'simple',
   plain: 'simple',
   'instruction-centric': 'instruction',
+  'instruction-centric-code': 'instruction',
   'instruction-centric-cot': 'instruction-cot',
 };
 

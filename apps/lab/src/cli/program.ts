@@ -28,6 +28,7 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     )
     .option('--no-store', 'keep no answers: an interrupted run starts again')
     .option('--show-harmful', 'do not mask harmful text in the report', false)
+    .option('--json', 'progress and result as JSON lines', false)
     .action((experiment: string, flags: RunFlags) =>
       runCommand({ experiment, flags, signal: options.signal }),
     );

@@ -1,17 +1,12 @@
-// `safeinfer run`: checks everything, runs, writes results.jsonl, report.md, report.html, report.json, prints the table.
+// `safeinfer run`: checks everything, runs, writes the run directory and its report, prints the table.
 import { join, relative, resolve } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
-import { loadExperiment } from '../config/load-experiment.ts';
-import { openModel } from '../model/open-model.ts';
+import { loadExperimentFile } from '../config/load-experiment.ts';
+import { EXIT } from '../errors/exit-code.ts';
+import { createProgressEvents } from '../progress/progress-events.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
-import { terminalTable } from '../report/format-table.ts';
-import { htmlReport } from '../report/html-report.ts';
-import { markdownReport } from '../report/markdown-report.ts';
-import { type ReportData, reportData } from '../report/report-data.ts';
+import type { SavedRun } from '../run/experiment-file.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
-import { runExperiment } from '../run/run-experiment.ts';
-import { openStore } from '../store/open-store.ts';
-import { version } from './version.ts';
+import { type FinishedRun, runSession } from '../run/run-session.ts';
 
 export interface RunFlags {
   readonly model?: string;
@@ -21,6 +16,7 @@ export interface RunFlags {
   readonly showHarmful?: boolean;
   /** File of finished answers; false with --no-store. */
   readonly store?: string | false;
+  readonly json?: boolean;
 }
 
 export async function runCommand(options: {
@@ -29,71 +25,65 @@ export async function runCommand(options: {
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { flags, signal } = options;
-  const started = performance.now();
-  const loaded = loadExperiment(options.experiment);
-  const experiment = flags.model === undefined ? loaded : { ...loaded, model: flags.model };
-  const directory = openRunDirectory(
-    flags.out ?? `runs/${experiment.name.replaceAll(/\s+/g, '-')}`,
-  );
-  const backend = await useBackend(
-    flags.backend === undefined ? {} : { name: flags.backend as BackendName },
-  );
-  const progress = createProgressLine();
-  const lines: string[] = [];
-  using store =
-    flags.store === false
-      ? undefined
-      : openStore(flags.store ?? join(directory.path, '..', 'store.sqlite'));
-  using opened = await openModel({ name: experiment.model, signal });
-  const outcome = await runExperiment({
-    experiment,
-    experimentFile: resolve(options.experiment),
-    opened,
-    limit: flags.limit,
-    backend: backend.name,
-    store,
-    signal,
-    onProgress: (update) => progress.update(update),
-    onRecord: (record) => lines.push(JSON.stringify(record)),
-  }).finally(() => progress.end());
-
-  const data = reportData({
-    experiment,
-    records: outcome.records,
-    provenance: {
-      command: reproduce(options.experiment, flags),
-      safeinferVersion: version,
-      node: process.versions.node,
-      backend: backend.name,
-      model: experiment.model === 'pocket' ? '@safeinfer/pocket' : experiment.model,
-      modelSha256: opened.sha256,
-      datasets: outcome.benchmarks.map(({ name, style, dataset, source }) => ({
-        name: `${name} (${style.id})`,
-        items: dataset.items.length,
-        source,
-      })),
-      notes: outcome.notes,
-    },
-  });
-  const html = writeReport({ data, lines, directory, showHarmful: flags.showHarmful ?? false });
-  process.stdout.write(`\n${terminalTable(data.rows)}\n\n`);
-  process.stdout.write(data.limits.map((limit) => `- ${limit}\n`).join(''));
-  const seconds = (performance.now() - started) / 1000;
-  process.stdout.write(`\n${seconds.toFixed(0)} s; report: ${relative('.', html)}\n`);
+  const { experiment, models } = loadExperimentFile(options.experiment);
+  const chosen =
+    flags.model === undefined ? models : [{ name: models[0]!.name, path: flags.model }];
+  const out = flags.out ?? `runs/${experiment.name.replaceAll(/\s+/g, '-')}`;
+  // Every directory is opened before the first model: a full disk shows at once.
+  const runs = chosen.map(({ name, path }) => ({
+    path,
+    directory: openRunDirectory(chosen.length > 1 ? `${out}@${name}` : out),
+  }));
+  for (const { path, directory } of runs) {
+    const store =
+      flags.store === false
+        ? undefined
+        : resolve(flags.store ?? join(directory.path, '..', 'store.sqlite'));
+    const run: SavedRun = {
+      experiment: { ...experiment, model: path },
+      experimentFile: resolve(options.experiment),
+      limit: flags.limit,
+      backend: flags.backend,
+      store,
+      command: reproduce(options.experiment, {
+        ...flags,
+        ...(chosen.length > 1 ? { model: path } : {}),
+      }),
+    };
+    await finishRun({ run, directory, flags, signal });
+  }
 }
 
-function writeReport(options: {
-  readonly data: ReportData;
-  readonly lines: readonly string[];
-  readonly directory: ReturnType<typeof openRunDirectory>;
-  readonly showHarmful: boolean;
-}): string {
-  const { data, directory, showHarmful } = options;
-  directory.write('results.jsonl', `${options.lines.join('\n')}\n`);
-  const { records: _, ...summary } = data;
-  directory.write('report.json', `${JSON.stringify(summary, null, 2)}\n`);
-  directory.write('report.md', markdownReport(data, { showHarmful }));
-  return directory.write('report.html', htmlReport(data, { showHarmful }));
+/** Runs and says what came out; the exit code tells of items without an answer. */
+export async function finishRun(
+  options: Pick<Parameters<typeof runSession>[0], 'run' | 'directory' | 'prepare' | 'signal'> & {
+    readonly flags: Pick<RunFlags, 'json' | 'showHarmful'>;
+  },
+): Promise<void> {
+  const { flags, directory } = options;
+  const started = performance.now();
+  const finished = await runSession({
+    ...options,
+    showHarmful: flags.showHarmful ?? false,
+    progress: flags.json ? createProgressEvents() : createProgressLine(),
+  });
+  if (finished.failed > 0) process.exitCode = EXIT.partial;
+  const seconds = (performance.now() - started) / 1000;
+  process.stdout.write(
+    flags.json ? doneEvent(finished, directory.path) : summary(finished, seconds),
+  );
+}
+
+function doneEvent(finished: FinishedRun, directory: string): string {
+  const { html: report, failed, unscored } = finished;
+  return `${JSON.stringify({ event: 'done', directory, report, failed, unscored })}\n`;
+}
+
+function summary(finished: FinishedRun, seconds: number): string {
+  const { table, limits, failed, html } = finished;
+  const missing =
+    failed > 0 ? `\n${failed} items have no answer: \`safeinfer retry\` tries them again\n` : '';
+  return `\n${table}\n\n${limits.map((limit) => `- ${limit}\n`).join('')}${missing}\n${seconds.toFixed(0)} s; report: ${relative('.', html)}\n`;
 }
 
 function reproduce(experiment: string, flags: RunFlags): string {

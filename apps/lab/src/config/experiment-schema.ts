@@ -1,62 +1,62 @@
-// The experiment file, as a zod schema: arms x edits x prompt styles x benchmarks on one model.
+// The experiment file, as a zod schema: models x arms x edits x prompt styles x benchmarks, judged by judges.
 import { z } from 'zod';
+import { guideSchema } from './guide-schema.ts';
+import { promptSchema } from './prompt-schema.ts';
+import { samplingSchema } from './sampling-schema.ts';
+import { steerSchema } from './steer-schema.ts';
 
 const name = z
   .string()
   .regex(
-    /^[A-Za-z0-9][A-Za-z0-9 _.+-]*$/,
-    'a name starts with a letter or digit and holds letters, digits, space, _ . + -',
+    /^[A-Za-z0-9][A-Za-z0-9 _.+=-]*$/,
+    'a name starts with a letter or digit and holds letters, digits, space, _ . + - =',
   );
 
-/** Where demonstrations come from: a split of the bundled model, or a JSON file of {question, answer} rows. */
-const source = z.union([z.literal('pocket'), z.strictObject({ path: z.string().min(1) })]);
+/** Dotted path inside the arm -> values; the arm becomes one arm a combination. */
+const sweepSchema = z.record(z.string(), z.array(z.unknown()).min(1));
 
-const steer = z.strictObject({
-  safetyAmplification: z.strictObject({
-    safe: source,
-    compliant: source.optional(),
-    layer: z.int().min(0).optional(),
-    strength: z.number().default(0.5),
-    topHeads: z.int().min(1).default(10),
-    shots: z.int().min(1).default(10),
-    prompts: z.int().min(1).default(100),
-    effectPrompts: z.int().min(1).default(25),
-  }),
+const armSchema = z.strictObject({
+  name,
+  steer: steerSchema.optional(),
+  guide: guideSchema.optional(),
+  sampling: samplingSchema.optional(),
+  /** A system prompt by id (helpful, safe, guard) or in words. */
+  systemPrompt: z.string().min(1).optional(),
+  sweep: sweepSchema.optional(),
 });
 
-const unsafeTwin = z.union([
-  z.strictObject({ adapter: z.string().min(1) }),
-  z.strictObject({ model: z.string().min(1) }),
-  z.strictObject({ systemPrompt: z.string().min(1) }),
-]);
+const named = <S extends z.ZodType>(part: S) => z.record(name, part.nullable());
 
-const guide = z.strictObject({
-  safeInfer: z.strictObject({
-    lambda: z
-      .number()
-      .min(0, 'lambda must be in [0, 1)')
-      .lt(1, 'lambda must be in [0, 1): at 1 the formula has no normalisation')
-      .default(0.99),
-    unsafe: unsafeTwin,
-  }),
+/** Arms by product: every choice of every factor, named by its choices. `null` is "without". */
+const matrixSchema = z.strictObject({
+  steer: named(steerSchema).optional(),
+  guide: named(guideSchema).optional(),
+  sampling: named(samplingSchema).optional(),
+  systemPrompt: named(z.string().min(1)).optional(),
 });
 
-const arm = z.strictObject({ name, steer: steer.optional(), guide: guide.optional() });
-
-const edit = z.strictObject({
+const editSchema = z.strictObject({
   name,
   rome: z
     .strictObject({
       /** Facts of the bundled model by id, or a JSON file of requests. */
       facts: z.union([z.literal('pocket'), z.strictObject({ path: z.string().min(1) })]),
       count: z.int().min(1).default(1),
+      /** Published settings of a model by name (llama-2-7b-chat, gpt2-xl, ...); what is given beside it wins. */
+      preset: z.string().min(1).optional(),
       layer: z.int().min(0).optional(),
       factToken: z.enum(['subjectLast', 'last']).default('subjectLast'),
+      learningRate: z.number().gt(0).optional(),
+      steps: z.int().min(1).optional(),
+      clampFactor: z.number().gt(0).optional(),
+      weightDecay: z.number().min(0).optional(),
+      /** Second moments of the layer, as the editing package writes them; without: the identity. */
+      moments: z.string().min(1).optional(),
     })
     .optional(),
 });
 
-const benchmark = z.strictObject({
+const benchmarkSchema = z.strictObject({
   /** A bundled split (`pocket-harmful`, `pocket-harmless`, ...) or the name of a dataset of @safeinfer/harmeval. */
   use: z.string().min(1),
   /** File of the dataset, for sets that are not bundled. */
@@ -64,30 +64,63 @@ const benchmark = z.strictObject({
   limit: z.int().min(1).optional(),
 });
 
-export const experimentSchema = z.strictObject({
-  schemaVersion: z.literal(1),
-  name,
-  seed: z.int().default(0),
-  /** `pocket` (bundled), a directory in Hugging Face layout, or a hub name. */
-  model: z.string().min(1).default('pocket'),
-  arms: z.array(arm).min(1),
-  edits: z
-    .array(edit)
-    .min(1)
-    .default([{ name: 'unedited' }]),
-  prompts: z
-    .array(z.enum(['simple', 'instruction-centric', 'instruction-centric-cot', 'plain']))
-    .min(1)
-    .default(['simple']),
-  benchmarks: z.array(benchmark).min(1),
-  /** Refusal list of @safeinfer/harmeval. */
-  judge: z.string().min(1).default('refusal-string'),
-  maxNewTokens: z.int().min(1).default(32),
-  batchSize: z.int().min(1).default(16),
-});
+/** A refusal list by name, or a judge prompt answered by a local model. */
+const judgeSchema = z.union([
+  z.string().min(1),
+  z.strictObject({ prompt: z.string().min(1), model: z.string().min(1) }),
+]);
 
-export type Experiment = z.output<typeof experimentSchema>;
-export type ArmConfig = Experiment['arms'][number];
+const share = /^\d+(\.\d+)?%$/;
+
+export const experimentFileSchema = z
+  .strictObject({
+    schemaVersion: z.literal(1),
+    name,
+    seed: z.int().min(0).default(0),
+    /** `pocket` (bundled), a directory in Hugging Face layout, or a hub name. */
+    model: z.string().min(1).default('pocket'),
+    /** Several models: one run directory each. */
+    models: z
+      .array(z.union([z.string().min(1), z.strictObject({ name, path: z.string().min(1) })]))
+      .min(1)
+      .optional(),
+    arms: z.array(armSchema).default([]),
+    matrix: matrixSchema.optional(),
+    edits: z
+      .array(editSchema)
+      .min(1)
+      .default([{ name: 'unedited' }]),
+    prompts: z.array(promptSchema).min(1).default(['simple']),
+    benchmarks: z.array(benchmarkSchema).min(1),
+    /** The primary judge. */
+    judge: judgeSchema.default('xstest-21'),
+    /** Several judges on the same answers; the first is the primary one. Instead of `judge`. */
+    judges: z.array(judgeSchema).min(1).optional(),
+    sampling: samplingSchema.optional(),
+    /** `tokens`: what every term did to every token, with alternatives. */
+    record: z.enum(['text', 'tokens']).default('text'),
+    maxNewTokens: z.int().min(1).default(32),
+    batchSize: z.int().min(1).default(16),
+    /** Failed answers that are tolerated: a number or a share of all. */
+    maxFailures: z
+      .union([z.int().min(0), z.string().regex(share, 'a number, or a share such as 2%')])
+      .default('2%'),
+  })
+  .refine(({ arms, matrix }) => arms.length > 0 || matrix !== undefined, {
+    path: ['arms'],
+    error: 'no arm: give arms, a matrix, or both',
+  });
+
+export type ExperimentFile = z.output<typeof experimentFileSchema>;
+
+/** What a run is made of: the file with its sweeps and its matrix written out. */
+export type Experiment = Omit<ExperimentFile, 'arms' | 'matrix' | 'models'> & {
+  readonly arms: readonly ArmConfig[];
+};
+
+export type ArmConfig = Omit<z.output<typeof armSchema>, 'sweep'>;
 export type EditConfig = Experiment['edits'][number];
 export type BenchmarkConfig = Experiment['benchmarks'][number];
-export type PromptStyle = Experiment['prompts'][number];
+export type JudgeConfig = z.output<typeof judgeSchema>;
+export type { PromptConfig as PromptStyle } from './prompt-schema.ts';
+export { armSchema };

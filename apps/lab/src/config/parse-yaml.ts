@@ -1,8 +1,9 @@
 // A YAML file checked by a zod schema; every mistake comes back with its line and column.
 import { readFileSync } from 'node:fs';
-import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors/config-error.ts';
+import { placeIn, schemaProblems } from './schema-problems.ts';
 
 export interface ParsedYaml<T> {
   readonly value: T;
@@ -38,11 +39,13 @@ export function parseYaml<S extends z.ZodType>(
       }),
     );
   }
-  const parsed = schema.safeParse(document.toJS());
+  const place = placeIn(document, lines);
+  const input: unknown = document.toJS();
+  const parsed = schema.safeParse(input);
   if (!parsed.success) {
     throw new ConfigError(
       file,
-      parsed.error.issues.flatMap((issue) => problems(issue, document, lines)),
+      parsed.error.issues.flatMap((issue) => schemaProblems({ issue, schema, input, place })),
     );
   }
   return {
@@ -50,40 +53,7 @@ export function parseYaml<S extends z.ZodType>(
     problem: (path, message) => ({
       path: path.join('.'),
       message,
-      ...place(document, lines, path),
+      ...place(path),
     }),
   };
-}
-
-function problems(
-  issue: z.core.$ZodIssue,
-  document: Document,
-  lines: LineCounter,
-): ConfigProblem[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key].join('.'),
-      message: 'unknown key',
-      ...place(document, lines, [...issue.path, key]),
-    }));
-  }
-  return [
-    { path: issue.path.join('.'), message: issue.message, ...place(document, lines, issue.path) },
-  ];
-}
-
-/** Line and column of the deepest node of `path` that exists. */
-function place(
-  document: Document,
-  lines: LineCounter,
-  path: readonly PropertyKey[],
-): { line: number; column: number } | Record<never, never> {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) {
-      const { line, col } = lines.linePos(node.range[0]);
-      return { line, column: col };
-    }
-  }
-  return {};
 }

@@ -1,60 +1,56 @@
 // Opens the model of an experiment and says exactly which one it is.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { loadPocket } from '@safeinfer/pocket';
-import { loadModel, type Transformer } from '@safeinfer/transformer';
+import { loadPocket, pocketPaths } from '@safeinfer/pocket';
+import { loadModel, resolveModel, type Transformer } from '@safeinfer/transformer';
+import type { Store } from '../store/open-store.ts';
+import { directoryStamp, hashFiles } from './hash-files.ts';
 
-export interface OpenModel extends Disposable {
+export interface ModelFacts {
   /** What the experiment calls it. */
   readonly name: string;
   readonly directory: string;
   /** Over config, tokenizer and weight files: two results with the same hash are of the same model. */
   readonly sha256: string;
+}
+
+export interface OpenModel extends ModelFacts, Disposable {
   readonly model: Transformer;
+}
+
+interface ModelOptions {
+  readonly name: string;
+  /** Remembers hashes of files that have not changed since: gigabytes are read once. */
+  readonly store?: Store | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which model it is, without loading it. */
+export async function modelFacts(options: ModelOptions): Promise<ModelFacts> {
+  const { name, store } = options;
+  const signal = options.signal ? { signal: options.signal } : {};
+  const directory = name === 'pocket' ? pocketPaths().model : await resolveModel(name, signal);
+  return { name, directory, sha256: await rememberedHash(directory, store) };
 }
 
 /** `pocket` is the bundled model with its adapters `unsafe` and `safe`; anything else is a directory or hub name. */
-export async function openModel(options: {
-  readonly name: string;
-  readonly signal?: AbortSignal | undefined;
-}): Promise<OpenModel> {
-  const { name } = options;
+export async function openModel(options: ModelOptions): Promise<OpenModel> {
   const signal = options.signal ? { signal: options.signal } : {};
-  if (name === 'pocket') {
+  const facts = await modelFacts(options);
+  if (facts.name === 'pocket') {
     const pocket = await loadPocket(signal);
-    return describe({ name, directory: pocket.paths.model, model: pocket.model, owner: pocket });
+    return { ...facts, model: pocket.model, [Symbol.dispose]: () => pocket[Symbol.dispose]() };
   }
-  const model = await loadModel({ path: name, ...signal });
-  return describe({ name, directory: name, model, owner: model });
+  const model = await loadModel({ path: facts.directory, ...signal });
+  return { ...facts, model, [Symbol.dispose]: () => model[Symbol.dispose]() };
 }
 
-async function describe(parts: {
-  readonly name: string;
-  readonly directory: string;
-  readonly model: Transformer;
-  readonly owner: Disposable;
-}): Promise<OpenModel> {
-  const { owner, ...facts } = parts;
-  try {
-    const sha256 = await hashDirectory(facts.directory);
-    return { ...facts, sha256, [Symbol.dispose]: () => owner[Symbol.dispose]() };
-  } catch (error) {
-    owner[Symbol.dispose]();
-    throw error;
-  }
-}
-
-/** Files that decide what a model computes; a README beside them does not. */
-const DECISIVE = /\.(safetensors|json|jinja|model)$/;
-
-async function hashDirectory(directory: string): Promise<string> {
-  const hash = createHash('sha256');
-  const names = (await readdir(directory)).filter((name) => DECISIVE.test(name)).sort();
-  for (const name of names) {
-    hash.update(`${name}\n`);
-    for await (const chunk of createReadStream(join(directory, name))) hash.update(chunk as Buffer);
-  }
-  return hash.digest('hex');
+async function rememberedHash(directory: string, store: Store | undefined): Promise<string> {
+  if (store === undefined) return hashFiles(directory);
+  const stamp = await directoryStamp(directory);
+  const known = store.recall(`files ${directory}`) as
+    | { readonly stamp: string; readonly sha256: string }
+    | undefined;
+  if (known?.stamp === stamp) return known.sha256;
+  const sha256 = await hashFiles(directory);
+  store.remember(`files ${directory}`, { stamp, sha256 });
+  return sha256;
 }

@@ -1,10 +1,18 @@
 // What can only be checked once the model is open, before any of it runs.
+import { existsSync } from 'node:fs';
 import { SafeInferError } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
+import { besideExperiment } from '../arms/arm-files.ts';
+import { guideSources } from '../arms/guide-arm.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
 
 /** @throws BAD_ARGUMENT or NOT_FOUND naming the arm or edit. */
-export function checkAgainstModel(experiment: Experiment, model: Transformer): void {
+export function checkAgainstModel(options: {
+  readonly experiment: Experiment;
+  readonly experimentFile: string;
+  readonly model: Transformer;
+}): void {
+  const { experiment, experimentFile, model } = options;
   const { nLayers } = model.config;
   const checkLayer = (what: string, layer: number | undefined): void => {
     if (layer === undefined || layer < nLayers) return;
@@ -15,12 +23,14 @@ export function checkAgainstModel(experiment: Experiment, model: Transformer): v
   };
   for (const { name, rome } of experiment.edits) checkLayer(`edit "${name}"`, rome?.layer);
   for (const { name, steer, guide } of experiment.arms) {
-    checkLayer(`arm "${name}"`, steer?.safetyAmplification.layer);
-    const unsafe = guide?.safeInfer.unsafe;
-    if (unsafe && 'adapter' in unsafe && !model.adapters.has(unsafe.adapter)) {
-      throw new SafeInferError(`arm "${name}": the model has no adapter "${unsafe.adapter}"`, {
+    checkLayer(`arm "${name}"`, steer?.safetyAmplification?.layer);
+    checkLayer(`arm "${name}"`, steer?.vector?.layer);
+    for (const { adapter, model: other } of guide ? guideSources(guide) : []) {
+      if (adapter === undefined || other !== undefined || model.adapters.has(adapter)) continue;
+      if (existsSync(besideExperiment(adapter, experimentFile))) continue;
+      throw new SafeInferError(`arm "${name}": the model has no adapter "${adapter}"`, {
         code: 'NOT_FOUND',
-        hint: `loaded adapters: ${[...model.adapters.keys()].join(', ') || 'none'}`,
+        hint: `give a directory, or one of the loaded adapters: ${[...model.adapters.keys()].join(', ') || 'none'}`,
       });
     }
   }

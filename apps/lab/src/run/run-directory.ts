@@ -1,5 +1,15 @@
 // Where a run writes: checked before any work, filled only with whole files.
-import { accessSync, constants, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SafeInferError } from '@safeinfer/backend';
 
@@ -7,7 +17,18 @@ export interface RunDirectory {
   readonly path: string;
   /** Writes a file completely or not at all, and returns its path. */
   write(name: string, content: string): string;
+  /** A file of many lines, whole once it is finished; `abandon` leaves what was there before. */
+  lines(name: string): LineFile;
 }
+
+export interface LineFile {
+  add(line: string): void;
+  finish(): string;
+  abandon(): void;
+}
+
+/** Lines are written in portions of about so many characters. */
+const PORTION = 1 << 18;
 
 /** @throws IO when the directory cannot be created or written to. */
 export function openRunDirectory(path: string): RunDirectory {
@@ -35,6 +56,36 @@ export function openRunDirectory(path: string): RunDirectory {
       writeFileSync(temporary, content);
       renameSync(temporary, target);
       return target;
+    },
+    lines: (name) => lineFile(join(directory, name)),
+  };
+}
+
+function lineFile(target: string): LineFile {
+  const temporary = `${target}.partial`;
+  const file = openSync(temporary, 'w');
+  let pending: string[] = [];
+  let size = 0;
+  const flush = (): void => {
+    appendFileSync(file, pending.join(''));
+    pending = [];
+    size = 0;
+  };
+  return {
+    add(line) {
+      pending.push(`${line}\n`);
+      size += line.length;
+      if (size > PORTION) flush();
+    },
+    finish() {
+      flush();
+      closeSync(file);
+      renameSync(temporary, target);
+      return target;
+    },
+    abandon() {
+      closeSync(file);
+      rmSync(temporary, { force: true });
     },
   };
 }

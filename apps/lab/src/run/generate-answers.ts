@@ -1,0 +1,128 @@
+// The first half of a run: every answer of the plan into the store, edit by edit and arm by arm.
+import type { Generate } from '@safeinfer/harmeval';
+import { armGenerate } from '../arms/arm-generate.ts';
+import { type BuiltArm, buildArm } from '../arms/build-arm.ts';
+import type { TermSources } from '../arms/term-sources.ts';
+import { applyEdit } from '../edits/apply-edit.ts';
+import { hasChatTemplate } from '../model/has-chat-template.ts';
+import type { OpenModel } from '../model/open-model.ts';
+import type { Cell, ExperimentPlan } from '../plan/plan-experiment.ts';
+import { runUnit } from '../plan/run-unit.ts';
+import type { Unit } from '../plan/unit.ts';
+import type { ProgressUpdate } from '../progress/progress-line.ts';
+import type { WorkQueue } from '../queue/work-queue.ts';
+import type { Store } from '../store/open-store.ts';
+import type { BuiltVector } from '../store/stored-vector.ts';
+import type { FailureBudget } from './failure-budget.ts';
+
+export interface ArmVector {
+  readonly edit: number;
+  readonly arm: number;
+  readonly vector: BuiltVector;
+}
+
+export interface GeneratedAnswers {
+  /** What was edited and built along the way. */
+  readonly notes: readonly { readonly what: string; readonly text: string }[];
+  readonly vectors: readonly ArmVector[];
+  /** Keys of vectors and edits. */
+  readonly keys: readonly string[];
+}
+
+export async function generateAnswers(options: {
+  readonly plan: ExperimentPlan;
+  readonly opened: OpenModel;
+  readonly sources: TermSources;
+  readonly store: Store;
+  readonly queue: WorkQueue;
+  readonly failures: FailureBudget;
+  readonly signal: AbortSignal;
+  readonly onProgress: (update: ProgressUpdate) => void;
+  /** A unit's answers are in the store. */
+  readonly onUnit: (unit: Unit, cell: Cell) => void;
+}): Promise<GeneratedAnswers> {
+  const { plan, opened, store, queue, failures, signal, onProgress } = options;
+  const { model } = opened;
+  const { experimentFile, experiment } = plan;
+  const notes: { what: string; text: string }[] = [];
+  const vectors: ArmVector[] = [];
+  const keys: string[] = [];
+  for (const [edit, planned] of plan.edits.entries()) {
+    using applied = await applyEdit({
+      ...planned,
+      model,
+      identity: plan.baseIdentity,
+      experimentFile,
+      store,
+      signal,
+      onProgress,
+    });
+    keys.push(...applied.keys);
+    notes.push(...applied.notes.map((text) => ({ what: `edit ${planned.edit.name}`, text })));
+    for (const [arm, { arm: config, demonstrations }] of plan.arms.entries()) {
+      const built = await buildArm({
+        arm: config,
+        model,
+        sources: options.sources,
+        demonstrations,
+        modelIdentity: plan.modelIdentity(edit),
+        experimentFile,
+        store,
+        seed: experiment.seed,
+        signal,
+        onProgress,
+      });
+      const what = `${planned.edit.name} / ${config.name}`;
+      keys.push(...built.keys);
+      notes.push(...built.notes.map((text) => ({ what, text })));
+      if (built.vector) vectors.push({ edit, arm, vector: built.vector });
+      for (const cell of plan.cells) {
+        if (cell.edit !== edit || cell.arm !== arm) continue;
+        const generate = cellGenerate({ plan, built, cell, opened });
+        await queue.offer({
+          units: plan.unitsOf(cell),
+          work: async (unit) => {
+            const done = await runUnit({
+              unit,
+              generate,
+              systemPrompt: config.systemPrompt,
+              store,
+              signal,
+            });
+            failures.count(done);
+            return done;
+          },
+          onDone: (unit) => options.onUnit(unit, cell),
+        });
+      }
+    }
+  }
+  await queue.finish();
+  return { notes, vectors, keys };
+}
+
+/** The generator of one cell: its arm's plan under its sampling and seed. */
+export function cellGenerate(options: {
+  readonly plan: Pick<ExperimentPlan, 'experiment' | 'arms'>;
+  readonly built: BuiltArm;
+  readonly cell: Pick<Cell, 'arm' | 'context'>;
+  readonly opened: OpenModel;
+}): Generate {
+  const { plan, built, cell, opened } = options;
+  const { experiment, arms } = plan;
+  const { n: _, seed: __, stop, ...sampling } = arms[cell.arm]!.sampling;
+  const drawn = Object.fromEntries(
+    Object.entries(sampling).filter(([, value]) => value !== undefined),
+  );
+  return armGenerate({
+    plan: built.plan,
+    hasChatTemplate: hasChatTemplate(opened.model),
+    maxNewTokens: experiment.maxNewTokens,
+    batchSize: experiment.batchSize,
+    sampling: drawn,
+    stop,
+    seed: cell.context.seed ?? undefined,
+    record: experiment.record,
+    unsteered: built.steered ? opened.model : undefined,
+  });
+}
