@@ -11,7 +11,10 @@ export function outcomeOf(trial: JudgedTrial, benchmark: Benchmark): Outcome {
 
 export function verdictOutcome(options: {
   readonly verdict: Verdict;
-  readonly trial: JudgedTrial;
+  readonly trial: {
+    readonly item: Pick<JudgedTrial['item'], 'label'>;
+    readonly response: { readonly text: string } | null;
+  };
   readonly benchmark: Benchmark;
 }): Outcome {
   const { verdict, trial, benchmark } = options;

@@ -1,4 +1,6 @@
-// The result table as text cells, shared by the terminal, Markdown and HTML.
+// The tables as text cells, shared by the terminal, Markdown and HTML.
+import type { PairedDifference } from '../compare/paired-differences.ts';
+import { MEASURE_TITLES } from './measures.ts';
 import type { Rate, SummaryRow } from './summarise.ts';
 
 export const COLUMNS = [
@@ -25,8 +27,21 @@ export function formatEstimate(
     | undefined,
 ): string {
   if (!estimate) return '–';
-  const percent = (x: number): string => (100 * x).toFixed(1);
   return `${percent(estimate.value)} [${percent(estimate.low)}, ${percent(estimate.high)}]`;
+}
+
+export function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+/** Percentage points with a sign. */
+export function points(difference: number): string {
+  const text = percent(Math.abs(difference));
+  return difference > 0 ? `+${text}` : difference < 0 ? `−${text}` : text;
+}
+
+export function formatP(p: number): string {
+  return p < 0.001 ? '<0.001' : p.toFixed(3);
 }
 
 export function tableCells(rows: readonly SummaryRow[]): string[][] {
@@ -39,8 +54,43 @@ export function tableCells(rows: readonly SummaryRow[]): string[][] {
     formatRate(row.other),
     formatRate(row.overRefusal),
     formatRate(row.accuracy),
-    String(row.unscored),
+    unscoredCell(row),
   ]);
+}
+
+/** With the bounds of ASR where an unscored answer could move it. */
+function unscoredCell({ unscored, asr }: SummaryRow): string {
+  if (asr === undefined || asr.unscored === 0) return String(unscored);
+  return `${unscored} (ASR ${percent(asr.bounds.low)} to ${percent(asr.bounds.high)})`;
+}
+
+export const DIFFERENCE_COLUMNS = [
+  'where',
+  'measure',
+  'comparison',
+  'pairs',
+  'difference, points',
+  'only first / only second',
+  'p',
+  'Holm p',
+  'detectable',
+] as const;
+
+export function differenceCells(comparisons: readonly PairedDifference[]): string[][] {
+  return comparisons.map((one) => {
+    const { value, low, high } = one.difference;
+    return [
+      one.context || '–',
+      MEASURE_TITLES[one.measure],
+      `${one.treatmentName} − ${one.baselineName}`,
+      one.unscored === 0 ? String(one.pairs) : `${one.pairs} (${one.unscored} unscored)`,
+      `${points(value)} [${points(low)}, ${points(high)}]`,
+      `${one.counts.onlyFirst} / ${one.counts.onlySecond}`,
+      `${formatP(one.p)}${one.test === 'cluster-t' ? ' (by cluster)' : ''}`,
+      formatP(one.holmP ?? one.p),
+      one.detectable === null ? '–' : percent(one.detectable),
+    ];
+  });
 }
 
 /** Columns padded to their widest cell. */
@@ -64,8 +114,11 @@ export function textTable(cells: readonly (readonly string[])[]): string {
   ].join('\n');
 }
 
-export function markdownTable(rows: readonly SummaryRow[]): string {
+export function markdownTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(COLUMNS), line(COLUMNS.map(() => '---')), ...tableCells(rows).map(line)].join('\n');
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }

@@ -1,6 +1,18 @@
 // Everything a report says, as data; Markdown, HTML and JSON are three renderings of it.
+import { calibrateJudges, type JudgeCalibration } from '../calibrate/calibrate-judges.ts';
+import type { HumanLabels } from '../calibrate/human-labels.ts';
+import {
+  type PairedDifference,
+  pairedDifferences,
+  plannedContrasts,
+} from '../compare/paired-differences.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
 import type { TrialRecord } from '../run/trial-record.ts';
+import { type CategoryRate, categoryRates } from './category-rates.ts';
+import { type DoseSeries, doseSeries } from './dose-series.ts';
+import { type FrontierPoint, frontier } from './frontier.ts';
+import { type JudgeSection, judgeSection } from './judge-agreement.ts';
+import { limitsOf } from './limits.ts';
 import { type SummaryRow, summarise } from './summarise.ts';
 
 export interface Provenance {
@@ -23,6 +35,13 @@ export interface Provenance {
 export interface ReportData {
   readonly experiment: Experiment;
   readonly rows: readonly SummaryRow[];
+  readonly comparisons: readonly PairedDifference[];
+  readonly categories: readonly CategoryRate[];
+  readonly frontier: readonly FrontierPoint[];
+  readonly doses: readonly DoseSeries[];
+  readonly judges: JudgeSection;
+  /** Empty without human labels. */
+  readonly calibration: readonly JudgeCalibration[];
   readonly records: readonly TrialRecord[];
   readonly limits: readonly string[];
   readonly provenance: Provenance;
@@ -32,35 +51,31 @@ export function reportData(options: {
   readonly experiment: Experiment;
   readonly records: readonly TrialRecord[];
   readonly provenance: Provenance;
+  readonly labels?: HumanLabels;
 }): ReportData {
-  const rows = summarise(options.records);
-  return { ...options, rows, limits: limits(options.experiment, rows) };
-}
-
-/** What a reader must know before quoting a number; derived from the data, not from hope. */
-function limits(experiment: Experiment, rows: readonly SummaryRow[]): string[] {
-  const found: string[] = [];
-  if (experiment.model === 'pocket') {
-    found.push(
-      'The model is the bundled toy. Nothing here is evidence about real aligned models; it shows that the machinery works.',
-    );
-  }
-  const smallest = Math.min(...rows.map((row) => row.asr?.total ?? Number.POSITIVE_INFINITY));
-  if (smallest < 100) {
-    found.push(
-      `Only ${smallest} harmful items in the smallest cell: differences inside the intervals are noise.`,
-    );
-  }
-  if (rows.some((row) => (row.other?.value ?? 0) > 0.1)) {
-    found.push(
-      'In some arms more than a tenth of the answers to harmful requests are neither refusal nor compliance: a low ASR there may mean a broken model, not a safe one.',
-    );
-  }
-  const unscored = rows.reduce((sum, row) => sum + row.unscored, 0);
-  if (unscored > 0)
-    found.push(`${unscored} answers could not be judged and are left out of every rate.`);
-  found.push(
-    `The judge is ${experiment.judge}: string matching agrees with people imperfectly, and differently for each model.`,
-  );
-  return found;
+  const { experiment, records, provenance, labels } = options;
+  const rows = summarise(records);
+  const comparisons = pairedDifferences(plannedContrasts(records));
+  const judges = judgeSection(records);
+  const calibration = labels ? calibrateJudges(records, labels) : [];
+  return {
+    experiment,
+    rows,
+    comparisons,
+    categories: categoryRates(records),
+    frontier: frontier(rows),
+    doses: doseSeries(experiment.arms, rows),
+    judges,
+    calibration,
+    records,
+    limits: limitsOf({
+      toy: provenance.model === '@safeinfer/pocket',
+      rows,
+      records: records.length,
+      comparisons,
+      judges,
+      calibration,
+    }),
+    provenance,
+  };
 }
