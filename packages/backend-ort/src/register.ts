@@ -27,6 +27,7 @@ import { batchMatMul } from './kernels/matmul.ts';
 import { max, mean, min, sum } from './kernels/reduce.ts';
 import { select } from './kernels/select.ts';
 import { logSoftmax, softmax } from './kernels/softmax.ts';
+import { trainingKernels } from './kernels/training/training-kernels.ts';
 import { loadBinding, ortVersion } from './native/binding.ts';
 import { OrtBackend } from './ort-backend.ts';
 
@@ -41,6 +42,7 @@ function ownKernels(): Record<string, Kernel> {
   return {
     ...elementwiseKernels(),
     ...fusedKernels(),
+    ...trainingKernels(),
     BatchMatMul: batchMatMul,
     _FusedMatMul: fusedMatMul,
     Transpose: transpose,

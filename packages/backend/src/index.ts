@@ -30,6 +30,18 @@ export {
   throwIfAborted,
 } from './safe-infer-error.ts';
 export {
+  hasTrainingKernel,
+  runTrainingKernel,
+  TRAINING_SAVES,
+  type TrainedAttentionAttrs,
+  type TrainedLinear,
+  type TrainedMlpAttrs,
+  type TrainedNorm,
+  type TrainingKernelName,
+  type TrainingKernels,
+  trainedNames,
+} from './training-kernels.ts';
+export {
   type BackendReport,
   type NotTaken,
   type UseBackendOptions,

@@ -71,6 +71,8 @@ export function ortVersion(): string {
 
 export interface SessionOptions {
   readonly threads: number;
+  /** Keep scratch memory between runs: for graphs with large intermediate values, of which there are few. */
+  readonly arena?: boolean;
   /** Folder of the files that initializers name. */
   readonly externalFolder?: string;
 }
@@ -83,7 +85,7 @@ export function createSession(model: Uint8Array, options: SessionOptions): Nativ
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     // The arena grows by doubling and keeps what it has: with one session per weight that is a copy more.
-    enableCpuMemArena: false,
+    enableCpuMemArena: options.arena ?? false,
     enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,

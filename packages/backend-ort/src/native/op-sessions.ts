@@ -19,9 +19,10 @@ export class OpSessions {
 
   /**
    * The session for `signature`, built by `model` when it is new. `work` is about how many elements or
-   * multiply-adds the call touches: waking another thread for little work costs more than it does.
+   * multiply-adds the call touches: waking another thread for little work costs more than it does. `arena`
+   * keeps the scratch memory of large graphs between runs.
    */
-  get(signature: string, work: number, model: () => ModelSpec): NativeSession {
+  get(signature: string, work: number, model: () => ModelSpec, arena = false): NativeSession {
     const threads = work < PARALLEL_WORK ? 1 : this.#threads;
     const key = `${signature}/${threads}`;
     const known = this.#sessions.get(key);
@@ -31,7 +32,7 @@ export class OpSessions {
       this.#sessions.delete(oldest);
       session.dispose();
     }
-    const session = createSession(onnxModel(model()), { threads });
+    const session = createSession(onnxModel(model()), { threads, arena });
     this.#sessions.set(key, session);
     return session;
   }

@@ -1,5 +1,5 @@
 // AdamW as PyTorch computes it (Loshchilov and Hutter 2019): decoupled decay, both moments bias-corrected, fp32.
-import { SafeInferError } from '@safeinfer/backend';
+import { hasTrainingKernel, runTrainingKernel, SafeInferError } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface AdamWOptions {
@@ -72,6 +72,16 @@ export function adamWUpdate(options: {
   const [beta1, beta2] = betas;
   const rootCorrection = Math.sqrt(1 - beta2 ** step);
   const stepSize = learningRate / (1 - beta1 ** step);
+  if (hasTrainingKernel('SafeInferAdamW')) {
+    const decay = 1 - learningRate * weightDecay;
+    const settings = { gradientScale, decay, beta1, beta2, rootCorrection, stepSize, eps };
+    const [value, first, second] = runTrainingKernel(
+      'SafeInferAdamW',
+      { ...state, gradient },
+      settings,
+    ) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+    return { value, first, second };
+  }
   return tf.tidy(() => {
     const g: tf.Tensor1D = gradientScale === 1 ? gradient : tf.mul(gradient, gradientScale);
     const first: tf.Tensor1D = tf.add(state.first, tf.mul(tf.sub(g, state.first), 1 - beta1));

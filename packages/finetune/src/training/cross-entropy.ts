@@ -1,4 +1,5 @@
 // Weighted next-token loss with its gradient in closed form.
+import { hasTrainingKernel, runTrainingKernel } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -8,6 +9,38 @@ import * as tf from '@tensorflow/tfjs-core';
  * The loss is computed from the largest logit, which stays exact where the target's probability underflows.
  */
 export function weightedCrossEntropy(
+  logits: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  weights: tf.Tensor1D,
+): tf.Scalar {
+  const fused = hasTrainingKernel('SafeInferCrossEntropy');
+  return (fused ? fusedLoss : composedLoss)(logits, targets, weights);
+}
+
+/** The loss and its gradient as one kernel each. */
+function fusedLoss(logits: tf.Tensor2D, targets: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
+  const run = tf.customGrad((...inputs) => {
+    const [x, save] = inputs as unknown as [tf.Tensor2D, tf.GradSaveFunc];
+    const [loss, logp] = runTrainingKernel(
+      'SafeInferCrossEntropy',
+      { logits: x, targets, weights },
+      {},
+    );
+    save([logp as tf.Tensor, targets, weights]);
+    return {
+      value: loss as tf.Scalar,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [kept, hits, factors] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const inputs = { logp: kept, targets: hits, weights: factors, dy };
+        return runTrainingKernel('SafeInferCrossEntropyGradient', inputs, {});
+      },
+    };
+  });
+  return run(logits) as tf.Scalar;
+}
+
+/** The same as tfjs operations, on any backend. */
+export function composedLoss(
   logits: tf.Tensor2D,
   targets: tf.Tensor1D,
   weights: tf.Tensor1D,

@@ -12,6 +12,7 @@ import { joinPositions, maskFor, pack, slotPositions, unpack } from './packing.t
 import type { Pass } from './pass.ts';
 import { ropeTensors } from './rope-tensors.ts';
 import { projectPerHead, splitInputs } from './split-inputs.ts';
+import { trainedAttentionAt } from './trained-halves.ts';
 
 /** What the second half reads. */
 export interface AttentionState extends Record<string, tf.Tensor2D | undefined> {
@@ -28,6 +29,10 @@ export function attentionHalf(pass: Pass, layer: number, input: tf.Tensor2D): At
   const { config } = pass;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
   const x = pass.at(name('hook_resid_pre'), input);
+  const trained = trainedAttentionAt(pass, layer, x);
+  if (trained !== undefined) {
+    return { x: pass.at(name('hook_resid_mid'), trained), attn: undefined, normed: undefined };
+  }
   const projected = fusedProjections(pass, layer, x);
   if (projected !== undefined) {
     const z = pass.at(name('attn.hook_z'), attend({ pass, layer, ...projected, scaled: true }));

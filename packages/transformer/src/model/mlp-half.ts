@@ -9,12 +9,13 @@ import { fusedMlp } from './fused-halves.ts';
 import { normAt } from './norm-at.ts';
 import type { Pass } from './pass.ts';
 import { refuseNormEdits } from './split-inputs.ts';
+import { trainedMlpAt } from './trained-halves.ts';
 
 /** The block's output [N, D]. */
 export function mlpHalf(pass: Pass, layer: number, state: AttentionState): tf.Tensor2D {
   const { config } = pass;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
-  const fused = fusedMlp(pass, layer, state.x);
+  const fused = trainedMlpAt(pass, layer, state.x) ?? fusedMlp(pass, layer, state.x);
   if (fused !== undefined) return pass.at(name('hook_resid_post'), fused);
   const input = pass.at(name('hook_mlp_in'), state.x);
   const out = mlp(pass, layer, normedInput(pass, layer, input, state));

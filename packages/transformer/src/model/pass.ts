@@ -27,6 +27,8 @@ export interface PassSetup {
   readonly side: 'left' | 'right';
   /** True under a gradient tape: nothing the tape may need is disposed early. */
   readonly taped: boolean;
+  /** Weights that a gradient is taken for; others are constants of the pass. */
+  readonly trained?: ReadonlySet<WeightName>;
   /** Tokens of the layout whose logits are wanted, for logits 'all'; all of them when absent. */
   readonly logitTokens?: Int32Array;
   /** Passes a probed activation on, noting its gradient. */
@@ -78,6 +80,11 @@ export class Pass {
   /** A weight that may be absent, such as a bias. */
   optional<T extends tf.Tensor>(name: WeightName): T | undefined {
     return this.#setup.weight(name) as T | undefined;
+  }
+
+  /** True for a weight whose gradient may be asked for. */
+  trains(name: WeightName): boolean {
+    return this.#setup.trained?.has(name) ?? false;
   }
 
   normParts(

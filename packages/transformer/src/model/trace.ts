@@ -22,7 +22,7 @@ export interface TraceOptions {
    * unembedding of the others is not computed.
    */
   readonly logitTokens?: Int32Array;
-  /** Weights to use in place of the model's, for example trained variables. */
+  /** Weights to use in place of the model's, for example trained variables; no other weight gets a gradient. */
   readonly weights?: ReadonlyMap<WeightName, tf.Tensor>;
   /** Adapters of this call, beside the model's own, for example trained variables. */
   readonly adapters?: ReadonlyMap<string, Adapter>;
@@ -83,6 +83,7 @@ export function tracePass(
     share: false,
     side: 'right',
     taped: true,
+    trained: new Set(weights?.keys()),
     ...(logitTokens === undefined ? {} : { logitTokens }),
     ...(probe === undefined ? {} : { probe }),
   });
