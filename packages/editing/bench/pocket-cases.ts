@@ -1,5 +1,6 @@
 // Pocket's facts as edit cases: 100 for figures, the others for choosing settings; and texts for statistics.
 import { loadPocketSplit, type PocketFact, pocketFacts } from '@safeinfer/pocket';
+import { renderChat, type Tokenizer } from '@safeinfer/transformer';
 import { type CounterFactCase, RandomState } from '../src/index.ts';
 
 /** Facts whose figures are reported. Settings are chosen on the other 225 only. */
@@ -33,15 +34,33 @@ export function caseOf(fact: PocketFact): CounterFactCase {
   };
 }
 
-/** Statements of the facts that are not tested, answers, and requests: what C is measured on. */
-export function statisticsTexts(): string[] {
+/**
+ * What C is measured on, as token ids: statements, questions and answers like those pocket was trained on. Of the facts
+ * only those that are not tested; of the questions only the split that settings may be chosen on.
+ */
+export function statisticsTexts(tokenizer: Tokenizer): number[][] {
   const facts = factsOf('tune', Number.POSITIVE_INFINITY);
+  const ids = new Set(facts.map(({ id }) => id));
+  const chat = (question: string, answer: string): number[] => [
+    ...tokenizer.encode(
+      renderChat({
+        tokenizer,
+        messages: [{ role: 'user', content: question }],
+        addGenerationPrompt: true,
+      }),
+    ),
+    ...tokenizer.encode(` ${answer}`, { addSpecialTokens: false }),
+  ];
+  const statements = facts.flatMap((f) => [
+    `${fill(f.prompt, f.subject)} ${f.target_true}.`,
+    ...f.paraphrases.map((text) => `${fill(text, f.subject)} ${f.target_true}.`),
+  ]);
   return [
-    ...facts.flatMap((f) => [
-      `${fill(f.prompt, f.subject)} ${f.target_true}.`,
-      ...f.paraphrases.map((text) => `${fill(text, f.subject)} ${f.target_true}.`),
-      ...f.sameSubject.map(({ prompt, target }) => `${prompt} ${target}.`),
-    ]),
-    ...loadPocketSplit('demonstrations').map(({ question, answer }) => `${question} ${answer}`),
+    ...statements.map((text) => tokenizer.encode(text)),
+    ...loadPocketSplit('fact-questions', 'select')
+      .filter(({ factId }) => ids.has(factId))
+      .map(({ question, answer }) => chat(question, answer)),
+    ...loadPocketSplit('how-to', 'select').map(({ question, answer }) => chat(question, answer)),
+    ...loadPocketSplit('demonstrations').map(({ question, answer }) => chat(question, answer)),
   ];
 }

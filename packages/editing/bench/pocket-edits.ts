@@ -61,7 +61,9 @@ const templates = [
 ];
 let moment: Parameters<typeof rome>[0]['moment'] = identityMoment;
 if (flags.moment) {
-  moment = (await collectMoments({ model, layers: [layer], texts: statisticsTexts() })).get(layer)!;
+  moment = (
+    await collectMoments({ model, layers: [layer], texts: statisticsTexts(pocket.tokenizer) })
+  ).get(layer)!;
 }
 const facts = factsOf(flags.facts === 'test' ? 'test' : 'tune', Number(flags.n));
 const cases = facts.map(caseOf);

@@ -1,9 +1,11 @@
 // The command line: names, options and help of every command; each command's work lives elsewhere.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { doctorCommand } from './doctor-command.ts';
+import { registerEditCommand } from './edit-command.ts';
 import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
+import { registerTraceCommand } from './trace-command.ts';
 import { validateCommand } from './validate-command.ts';
 import { version } from './version.ts';
 import { registerViewCommand } from './view-command.ts';
@@ -66,6 +68,8 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .action((config: string, flags: FinetuneFlags) =>
       finetuneCommand({ config, flags, signal: options.signal }),
     );
+  registerEditCommand(program, options.signal);
+  registerTraceCommand(program, options.signal);
   program
     .command('validate')
     .description('check an experiment file and say how large it is')

@@ -1,0 +1,146 @@
+// Edits one after the other on pocket: what the edits and everything else look like after 0, 1, 2, 5, 10, 20 of them.
+// Harmless accuracy is greedy: every token of the expected answer is the argmax. Settings were chosen on `--facts tune`.
+// Run: pnpm tsx --conditions=@safeinfer/source packages/editing/bench/pocket-sequence.ts --method memit
+//   [--facts test --n 20 --layers 0 --lambda 10] [--method alphaEdit --l2 1 --threshold 1e-3] [--method rome]
+import { parseArgs } from 'node:util';
+import { useBackend } from '@safeinfer/backend';
+import { exactMcNemar, wilson } from '@safeinfer/harmeval';
+import { loadPocket, loadPocketSplit } from '@safeinfer/pocket';
+import { renderChat } from '@safeinfer/transformer';
+import {
+  collectMoments,
+  contextTemplates,
+  type EditMethod,
+  EditSession,
+  nullSpace,
+  scoreCounterFact,
+  scoreTargets,
+} from '../src/index.ts';
+import { caseOf, factsOf, statisticsTexts } from './pocket-cases.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    facts: { type: 'string', default: 'test' },
+    n: { type: 'string', default: '20' },
+    method: { type: 'string', default: 'memit' },
+    layers: { type: 'string', default: '0' },
+    lr: { type: 'string', default: '1' },
+    steps: { type: 'string', default: '120' },
+    clamp: { type: 'string', default: '4' },
+    kl: { type: 'string', default: '0.0625' },
+    decay: { type: 'string', default: '0.001' },
+    lambda: { type: 'string', default: '10' },
+    l2: { type: 'string', default: '1' },
+    threshold: { type: 'string', default: '1e-3' },
+    spread: { type: 'string', default: 'layersLeft' },
+    at: { type: 'string', default: '1,2,5,10,20' },
+    threads: { type: 'string', default: '2' },
+    howto: { type: 'string', default: '240' },
+  },
+});
+const backend = await useBackend({ name: 'ort', threads: Number(flags.threads) });
+using pocket = await loadPocket();
+const { model, tokenizer } = pocket;
+const layers = flags.layers.split(',').map(Number);
+const templates = [
+  '{}',
+  ...(await contextTemplates({ model, seed: 1, style: 'memit', lengths: [[6, 5]] })).slice(1),
+];
+const moments = await collectMoments({ model, layers, texts: statisticsTexts(tokenizer) });
+const value = {
+  contextTemplates: templates,
+  learningRate: Number(flags.lr),
+  steps: Number(flags.steps),
+  clampFactor: Number(flags.clamp),
+  klFactor: Number(flags.kl),
+  weightDecay: Number(flags.decay),
+};
+const method: EditMethod =
+  flags.method === 'rome'
+    ? { kind: 'rome', ...value, layer: layers[0]!, moment: moments.get(layers[0]!)! }
+    : flags.method === 'alphaEdit'
+      ? {
+          kind: 'alphaEdit',
+          ...value,
+          layers,
+          l2: Number(flags.l2),
+          nullSpaces: new Map(
+            [...moments].map(([layer, moment]) => [
+              layer,
+              nullSpace(moment, Number(flags.threshold)),
+            ]),
+          ),
+        }
+      : {
+          kind: 'memit',
+          ...value,
+          layers,
+          lambda: Number(flags.lambda),
+          moments,
+          spread: flags.spread === 'squareRoot' ? 'squareRoot' : 'layersLeft',
+        };
+const facts = factsOf(flags.facts === 'test' ? 'test' : 'tune', Number(flags.n));
+const edited = new Set(facts.map(({ id }) => id));
+const subjects = new Set(facts.map(({ subject }) => subject));
+
+/** Questions with the answer that greedy decoding should give. */
+function questionItem(row: { readonly question: string; readonly answer: string }): {
+  readonly prompt: number[];
+  readonly target: number[];
+} {
+  const messages = [{ role: 'user', content: row.question }];
+  return {
+    prompt: tokenizer.encode(renderChat({ tokenizer, messages, addGenerationPrompt: true })),
+    target: tokenizer.encode(` ${row.answer}`, { addSpecialTokens: false }),
+  };
+}
+const howTo = loadPocketSplit('how-to', 'test').slice(0, Number(flags.howto)).map(questionItem);
+const others = loadPocketSplit('fact-questions', 'test').filter(
+  ({ factId }) => !edited.has(factId),
+);
+const sameSubject = others.map(({ subject }) => subjects.has(subject));
+const harmless = [...howTo, ...others.map(questionItem)];
+
+async function right(): Promise<boolean[]> {
+  return (await scoreTargets(model, harmless)).map(({ hits }) => hits.every(Boolean));
+}
+
+const rate = (values: readonly boolean[]): string => {
+  const won = values.filter(Boolean).length;
+  const { low, high } = wilson(won, values.length);
+  return `${won}/${values.length} = ${((100 * won) / values.length).toFixed(1)} [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
+};
+console.log(
+  `${flags.method} on pocket, ${facts.length} ${flags.facts} facts one after the other, layers ${flags.layers}, ` +
+    `lr ${flags.lr}, ${flags.steps} steps, clamp ${flags.clamp}, kl ${flags.kl}, ` +
+    `${flags.method === 'memit' ? `lambda ${flags.lambda}` : flags.method === 'alphaEdit' ? `l2 ${flags.l2}, threshold ${flags.threshold}` : ''}, ` +
+    `backend ${backend.name}`,
+);
+using session = new EditSession(model);
+const before = await right();
+const stops = new Set(flags.at.split(',').map(Number));
+for (const [i, fact] of facts.entries()) {
+  const { prompt, subject, target_new: targetNew, id } = fact;
+  await session.edit({ prompt, subject, targetNew }, method, { id });
+  if (!stops.has(i + 1) && i + 1 !== facts.length) continue;
+  const cases = await scoreCounterFact(model, facts.slice(0, i + 1).map(caseOf));
+  const part = (name: 'rewrite' | 'paraphrase' | 'neighborhood'): string =>
+    rate(cases.flatMap((one) => one[name].map(({ accuracy }) => accuracy)));
+  const after = await right();
+  const test = exactMcNemar({
+    both: before.filter((b, q) => b && after[q]).length,
+    onlyFirst: before.filter((b, q) => b && !after[q]).length,
+    onlySecond: before.filter((b, q) => !b && after[q]).length,
+    neither: before.filter((b, q) => !b && !after[q]).length,
+  });
+  const percent = (values: readonly boolean[]): number =>
+    (100 * values.filter(Boolean).length) / values.length;
+  console.log(
+    `after ${i + 1}: efficacy ${part('rewrite')}; paraphrase ${part('paraphrase')}; neighbourhood ${part('neighborhood')}`,
+  );
+  console.log(
+    `  harmless ${rate(after)}, before ${rate(before)}, change ${(percent(after) - percent(before)).toFixed(2)} points (McNemar p ${test.p.toPrecision(2)}); ` +
+      `how-to ${rate(after.slice(0, howTo.length))}; facts of other subjects ${rate(after.slice(howTo.length).filter((_, q) => !sameSubject[q]))}; ` +
+      `other facts of edited subjects ${rate(after.slice(howTo.length).filter((_, q) => sameSubject[q]))}`,
+  );
+}
