@@ -115,5 +115,7 @@ export type { SamplingOptions } from './sampling/sampling-options.ts';
 
 // --- Serving ---
 export { asLanguageModel, type LanguageModelOptions } from './serve/ai-sdk.ts';
-export { type OpenAiHandlerOptions, openAiHandler } from './serve/openai-handler.ts';
+export type { Engine } from './serve/engine.ts';
+export { type OpenAiHandlerOptions, openAiHandler, type Served } from './serve/openai-handler.ts';
+export { errorBody } from './serve/openai-response.ts';
 export type { ServedModel } from './serve/served-model.ts';

@@ -6,6 +6,7 @@ import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { registerTraceCommand } from './trace-command.ts';
+import { registerServeCommand } from './serve-command.ts';
 import { validateCommand } from './validate-command.ts';
 import { version } from './version.ts';
 import { registerViewCommand } from './view-command.ts';
@@ -80,6 +81,7 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .description('show what this machine can compute with, and what would make more possible')
     .option('--json', 'as JSON', false)
     .action((flags: { readonly json?: boolean }) => doctorCommand(flags));
+  registerServeCommand(program, options.signal);
   registerViewCommand(program, options.signal);
   return program;
 }

@@ -21,6 +21,8 @@ const tokenizer = {
 export interface Served extends Disposable {
   readonly served: ServedModel;
   readonly model: Transformer;
+  /** The unsafe twin. */
+  readonly twin: Transformer;
 }
 
 export function servedModel(): Served {
@@ -33,6 +35,7 @@ export function servedModel(): Served {
     `${messages.map((m) => `${m.role}: ${m.content}`).join('\n')}\nassistant: `;
   return {
     model,
+    twin,
     served: {
       plan: safeInfer({ model, unsafe: { model: twin }, lambda: 0.5 }),
       render,

@@ -6,6 +6,8 @@ import { Readable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs-core';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Scheduler } from '../batching/scheduler.ts';
+import { plain } from '../recipes/baselines.ts';
 import { generate } from '../run/generate.ts';
 import { type Served, servedModel } from './clients.fixture.ts';
 import { openAiHandler } from './openai-handler.ts';
@@ -14,6 +16,7 @@ import { openAiHandler } from './openai-handler.ts';
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let test: Served;
+let scheduler: Scheduler;
 let server: Server;
 let client: OpenAI;
 let url: string;
@@ -23,7 +26,12 @@ const base = { model: 'guarded', messages, max_completion_tokens: 12 };
 beforeAll(async () => {
   await tf.setBackend('cpu');
   test = servedModel();
-  const handler = openAiHandler({ models: { guarded: test.served }, pingMs: 5 });
+  scheduler = new Scheduler({ maxRows: 64, maxQueue: 4 });
+  const models = {
+    guarded: test.served,
+    'guarded:plain': { ...test.served, plan: plain({ model: test.twin }) },
+  };
+  const handler = openAiHandler({ models, engine: scheduler, pingMs: 5, timeoutMs: 60_000 });
   server = createServer((incoming, outgoing) => {
     const controller = new AbortController();
     outgoing.on('close', () => controller.abort());
@@ -33,6 +41,9 @@ beforeAll(async () => {
         : {};
     const request = new Request(`http://local${incoming.url}`, {
       method: incoming.method ?? 'GET',
+      headers: Object.fromEntries(
+        Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]),
+      ),
       signal: controller.signal,
       ...body,
     } as RequestInit);
@@ -48,6 +59,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
+  await scheduler[Symbol.asyncDispose]();
   test[Symbol.dispose]();
 });
 
@@ -234,7 +246,7 @@ describe('chat completions for the openai client', () => {
 
   it('lists models, refuses other paths and broken JSON', async () => {
     const models = await client.models.list();
-    expect(models.data.map((m) => m.id)).toEqual(['guarded']);
+    expect(models.data.map((m) => m.id)).toEqual(['guarded', 'guarded:plain']);
     expect((await fetch(`${url}/embeddings`, { method: 'POST', body: '{}' })).status).toBe(404);
     const broken = await fetch(`${url}/chat/completions`, { method: 'POST', body: '{' });
     expect(broken.status).toBe(400);
@@ -267,5 +279,115 @@ describe('chat completions for the openai client', () => {
       if (event.startsWith('data: ')) JSON.parse(event.slice(6));
       else expect(event).toMatch(/^: /);
     }
+  });
+});
+
+describe('completions for the openai client', () => {
+  const ask = { model: 'guarded', prompt: 'Say it', max_tokens: 8, temperature: 0 };
+
+  it('continues a text as the run itself does, whole and streamed', async () => {
+    const { completions } = await generate({
+      plan: test.served.plan,
+      prompts: ['Say it'],
+      maxNewTokens: 8,
+    });
+    const answer = await client.completions.create(ask);
+    expect(answer.choices).toMatchObject([
+      { index: 0, text: completions[0]?.text, finish_reason: 'length', logprobs: null },
+    ]);
+    expect(answer.usage).toMatchObject({ prompt_tokens: 6, completion_tokens: 8 });
+    const chunks: OpenAI.Completion[] = [];
+    const options = { include_usage: true };
+    for await (const chunk of await client.completions.create({
+      ...ask,
+      stream: true,
+      stream_options: options,
+    }))
+      chunks.push(chunk);
+    expect(chunks.map((c) => c.choices[0]?.text ?? '').join('')).toBe(completions[0]?.text);
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('length');
+    expect(chunks.at(-1)?.usage).toMatchObject({ total_tokens: 14 });
+  });
+
+  it('takes several prompts, as text or as tokens, with n answers each', async () => {
+    const prompt = ['one', 'second'];
+    const options = { model: 'guarded', max_tokens: 4, n: 2, seed: 4 };
+    const answer = await client.completions.create({ ...options, prompt });
+    expect(answer.choices.map((c) => c.index)).toEqual([0, 1, 2, 3]);
+    const ids = prompt.map((text) => Array.from(text, (c) => c.charCodeAt(0) - 31));
+    const again = await client.completions.create({ ...options, prompt: ids });
+    expect(again.choices.map((c) => c.text)).toEqual(answer.choices.map((c) => c.text));
+    expect(answer.usage).toMatchObject({ prompt_tokens: 9, completion_tokens: 16 });
+  });
+
+  it('echoes the prompt with log-probabilities, for harnesses that score texts', async () => {
+    const free = await client.completions.create({ ...ask, logprobs: 2 });
+    const text = free.choices[0]?.text as string;
+    const scored = await client.completions.create({
+      ...ask,
+      prompt: ask.prompt + text,
+      max_tokens: 0,
+      logprobs: 2,
+      echo: true,
+    });
+    const own = free.choices[0]?.logprobs;
+    const echoed = scored.choices[0]?.logprobs;
+    expect(scored.choices[0]?.text).toBe(ask.prompt + text);
+    expect(echoed?.tokens).toEqual([...(ask.prompt + text)]);
+    expect(echoed?.token_logprobs?.[0]).toBeNull();
+    expect(echoed?.text_offset).toEqual(Array.from({ length: 14 }, (_, i) => i));
+    own?.token_logprobs?.forEach((value, i) => {
+      expect(echoed?.token_logprobs?.[6 + i]).toBeCloseTo(value, 3);
+    });
+    const both = await client.completions.create({ ...ask, logprobs: 2, echo: true });
+    expect(both.choices[0]?.text).toBe(ask.prompt + text);
+    expect(both.choices[0]?.logprobs?.tokens).toHaveLength(14);
+    const parts: string[] = [];
+    const streaming = { ...ask, logprobs: 2, echo: true, stream: true } as const;
+    for await (const chunk of await client.completions.create(streaming))
+      parts.push(...(chunk.choices[0]?.logprobs?.tokens ?? []));
+    expect(parts.join('')).toBe(ask.prompt + text);
+  });
+
+  it('switches the guard by field or header', async () => {
+    const body = { ...base, temperature: 0 };
+    const plainText = (await client.chat.completions.create({ ...body, model: 'guarded:plain' }))
+      .choices[0]?.message.content;
+    const guardedText = (await client.chat.completions.create(body)).choices[0]?.message.content;
+    expect(guardedText).not.toBe(plainText);
+    const field = await client.chat.completions.create({ ...body, guard: 'plain' } as typeof body);
+    const header = await client.chat.completions.create(body, { headers: { 'x-guard': 'plain' } });
+    for (const answer of [field, header]) {
+      expect(answer.model).toBe('guarded:plain');
+      expect(answer.choices[0]?.message.content).toBe(plainText);
+    }
+    const unknown = client.chat.completions.create({ ...body, guard: 'none' } as typeof body);
+    await expect(unknown).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
+  });
+
+  it.each<[string, object, string]>([
+    ['a suffix', { suffix: 'x' }, 'suffix'],
+    ['best_of', { best_of: 3 }, 'best_of'],
+    ['nothing to do', { max_tokens: 0 }, 'max_tokens'],
+    ['no prompt', { prompt: undefined }, 'prompt'],
+    ['an empty list', { prompt: [] }, 'prompt'],
+  ])('refuses %s', async (_name, wrong, param) => {
+    const error = client.completions.create({ ...ask, ...wrong } as typeof ask);
+    await expect(error).rejects.toMatchObject({ status: 400, param });
+  });
+
+  it('answers 429 when the queue is full, and goes on', async () => {
+    const busy = { ...base, max_completion_tokens: 8, n: 8 };
+    const results = await Promise.allSettled(
+      Array.from({ length: 12 }, () => client.chat.completions.create(busy)),
+    );
+    const refused = results.flatMap((r) => (r.status === 'rejected' ? [r.reason] : []));
+    expect(refused.length).toBeGreaterThan(0);
+    for (const error of refused) {
+      expect(error).toMatchObject({ status: 429, code: 'busy' });
+      expect(Number((error as { headers: Headers }).headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    expect(results.length - refused.length).toBeGreaterThanOrEqual(8);
+    expect((await client.chat.completions.create(base)).choices).toHaveLength(1);
   });
 });

@@ -1,121 +1,58 @@
-// OpenAI's chat/completions over plans, as a function from Request to Response: for any server that speaks fetch.
-import type { StepEvent, TokenEvent, Usage } from '../run/events.ts';
-import { generate, stream } from '../run/generate.ts';
-import { checkRequest, type GenerateOptions } from '../run/generate-options.ts';
-import type { RunStats } from '../run/run-stats.ts';
-import { type ChatBody, parseBody, RequestProblem, toOptions } from './openai-request.ts';
+// OpenAI's chat/completions and completions over plans, as a function from Request to Response: for any server that
+// speaks fetch.
+import { SafeInferError } from '@safeinfer/backend';
+import type { StepEvent } from '../run/events.ts';
+import { collect } from '../run/generate.ts';
+import { checkRequest } from '../run/generate-options.ts';
+import { chatChunks, wholeChat } from './chat-completions.ts';
+import { alone, type Engine } from './engine.ts';
 import {
-  type Envelope,
-  errorBody,
-  finishReasonOf,
-  logprobsOf,
-  usageOf,
-} from './openai-response.ts';
+  chatOptions,
+  parseChatBody,
+  parseTextBody,
+  RequestProblem,
+  textOptions,
+} from './openai-request.ts';
+import { type Envelope, errorBody } from './openai-response.ts';
 import type { ServedModel } from './served-model.ts';
+import { textChunks, wholeText } from './text-completions.ts';
+
+/** What a request was about, for logs and metrics: never its text. */
+export interface Served {
+  readonly model: string;
+  readonly endpoint: 'chat' | 'completions';
+  readonly stream: boolean;
+}
 
 export interface OpenAiHandlerOptions {
-  /** Plans by the name that requests use. */
+  /**
+   * Plans by the name that requests use. With names `model:guard` a request can choose the guard apart from the model: by
+   * the field `guard` of its body, or the header `x-guard`.
+   */
   readonly models: Readonly<Record<string, ServedModel>>;
+  /** Runs the requests; a `Scheduler` batches them. Default: each one alone. */
+  readonly engine?: Engine;
+  /** Milliseconds after which a request ends with an error. Default: never. */
+  readonly timeoutMs?: number;
   /** Seconds since 1970, for `created`; default: the clock. */
   readonly now?: () => number;
   /** Comment lines that keep a slow stream alive, in ms. Default 15,000. */
   readonly pingMs?: number;
   /** Told about failures that clients only see as "internal error". */
   readonly onError?: (error: unknown) => void;
+  /** Told which model a request asked for, once it is known to be sound. */
+  readonly onServe?: (served: Served) => void;
+  /** Told about every event of every answer. */
+  readonly onEvent?: (served: Served, event: StepEvent) => void;
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-
-function whole(
-  result: Awaited<ReturnType<typeof generate>>,
-  envelope: Envelope,
-  options: GenerateOptions,
-): object {
-  const codec = options.plan.model.tokenizer;
-  return {
-    ...envelope,
-    object: 'chat.completion',
-    choices: result.completions.map(({ sample, text, reason, events }) => ({
-      index: sample,
-      message: { role: 'assistant', content: text, refusal: null },
-      logprobs: logprobsOf(events, codec, options.logprobs !== undefined),
-      finish_reason: finishReasonOf(reason),
-      ...(options.attribution === 'chosen' ? { guided: { tokens: attributed(events) } } : {}),
-    })),
-    usage: usageOf(
-      result.completions.map((c) => c.usage),
-      result.stats,
-    ),
-    system_fingerprint: null,
-    guided: { seed: options.seed, stats: result.stats },
-  };
-}
-
-function attributed(events: readonly TokenEvent[]): readonly object[] {
-  return events.map(({ token, logprob, terms }) => ({ token, logprob, terms }));
-}
-
-/** Chunks of a stream, in the order that clients rely on: role, content, finish reason, usage. */
-async function* chunks(
-  events: AsyncIterable<StepEvent>,
-  envelope: Envelope,
-  options: GenerateOptions,
-  includeUsage: boolean,
-): AsyncGenerator<object> {
-  const codec = options.plan.model.tokenizer;
-  const asked = options.logprobs !== undefined;
-  const chunk = (choices: readonly object[]): object => ({
-    ...envelope,
-    object: 'chat.completion.chunk',
-    choices,
-    ...(includeUsage ? { usage: null } : {}),
-  });
-  const count = options.n ?? 1;
-  for (let index = 0; index < count; index++) {
-    const delta = { role: 'assistant', content: '' };
-    yield chunk([{ index, delta, logprobs: null, finish_reason: null }]);
-  }
-  const waiting = Array.from({ length: count }, (): TokenEvent[] => []);
-  const usages: Usage[] = [];
-  let stats: RunStats | undefined;
-  for await (const event of events) {
-    const index = event.sample;
-    const held = waiting[index] as TokenEvent[];
-    if (event.type === 'token') held.push(event);
-    if (event.text !== '' || (event.type === 'finish' && asked && held.length > 0)) {
-      const guided =
-        options.attribution === 'chosen' ? { guided: { tokens: attributed(held) } } : {};
-      yield chunk([
-        {
-          index,
-          delta: { content: event.text },
-          logprobs: logprobsOf(held, codec, asked),
-          finish_reason: null,
-          ...guided,
-        },
-      ]);
-      waiting[index] = [];
-    }
-    if (event.type === 'token') continue;
-    usages.push(event.usage);
-    stats = event.stats;
-    yield chunk([
-      { index, delta: {}, logprobs: null, finish_reason: finishReasonOf(event.reason) },
-    ]);
-  }
-  if (includeUsage)
-    yield {
-      ...envelope,
-      object: 'chat.completion.chunk',
-      choices: [],
-      usage: usageOf(usages, stats),
-    };
-}
 
 /** Server-sent events of the chunks; a failure in the middle becomes an error event. */
 function eventStream(
   source: AsyncGenerator<object>,
   options: OpenAiHandlerOptions,
+  cancelled: () => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let ping: ReturnType<typeof setInterval> | undefined;
@@ -142,6 +79,7 @@ function eventStream(
     },
     async cancel() {
       clearInterval(ping);
+      cancelled();
       await source.return(undefined);
     },
   });
@@ -165,58 +103,178 @@ async function readJson(request: Request): Promise<unknown> {
   }
 }
 
+/** Model ids are `model` and `model:guard`; `guard` replaces what follows the colon. */
+function modelId(model: string, guard: string | null | undefined): string {
+  return guard == null ? model : `${model.split(':')[0]}:${guard}`;
+}
+
 /**
- * `POST .../chat/completions` and `GET .../models`. Streams with `stream: true`; an aborted request or a closed
- * connection ends the run. Temperature is 1 unless the request or the model's defaults say otherwise.
+ * `POST .../chat/completions`, `POST .../completions` and `GET .../models`. Streams with `stream: true`; an aborted
+ * request or a closed connection ends the run. Temperature is 1 unless the request or the model's defaults say otherwise.
  */
 export function openAiHandler(
   options: OpenAiHandlerOptions,
 ): (request: Request) => Promise<Response> {
-  let served = 0;
+  let count = 0;
   const now = options.now ?? (() => Math.floor(Date.now() / 1000));
+  const engine = options.engine ?? alone;
 
-  async function complete(request: Request): Promise<Response> {
-    const body: ChatBody = parseBody(await readJson(request));
-    const model = Object.hasOwn(options.models, body.model)
-      ? options.models[body.model]
-      : undefined;
-    if (model === undefined) {
-      const known = Object.keys(options.models).join(', ');
-      throw new RequestProblem(`the model "${body.model}" does not exist (known: ${known})`, {
-        status: 404,
-        code: 'model_not_found',
-        param: 'model',
-      });
-    }
+  function find(request: Request, body: { model: string; guard?: string | null | undefined }) {
+    const id = modelId(body.model, body.guard ?? request.headers.get('x-guard'));
+    const model = Object.hasOwn(options.models, id) ? options.models[id] : undefined;
+    if (model !== undefined) return { id, model };
+    const known = Object.keys(options.models).join(', ');
+    throw new RequestProblem(`the model "${id}" does not exist (known: ${known})`, {
+      status: 404,
+      code: 'model_not_found',
+      param: 'model',
+    });
+  }
+
+  /** The engine as one request sees it: watched, and with a failure where a signal cut an answer short. */
+  function watched(served: Served, timer: Timer): Engine {
+    return {
+      score: (score) => engine.score(score),
+      submit(run) {
+        const events = engine.submit(run);
+        options.onServe?.(served);
+        return (async function* () {
+          for await (const event of events) {
+            options.onEvent?.(served, event);
+            if (event.type === 'finish' && event.reason === 'abort') throw timer.error();
+            yield event;
+          }
+          if (run.signal?.aborted === true) throw timer.error();
+        })();
+      },
+    };
+  }
+
+  async function chat(request: Request, timer: Timer): Promise<Response> {
+    const body = parseChatBody(await readJson(request));
+    const { id, model } = find(request, body);
     // Requests without a seed get different ones, reported in the answer, so that each can be repeated.
-    const number = served++;
-    const run = await toOptions(body, model, { seed: number, signal: request.signal });
-    checkRequest(run);
-    const envelope = { id: `chatcmpl-${number}`, created: now(), model: body.model };
+    const number = count++;
+    const run = await chatOptions(body, model, { seed: number, signal: timer.signal });
+    const envelope: Envelope = { id: `chatcmpl-${number}`, created: now(), model: id };
+    const served: Served = { model: id, endpoint: 'chat', stream: body.stream === true };
+    const events = watched(served, timer).submit(run);
     if (body.stream !== true) {
-      return Response.json(whole(await generate(run), envelope, run));
+      return Response.json(wholeChat(await collect(events, run), envelope, run));
     }
     const includeUsage = body.stream_options?.include_usage === true;
-    return new Response(eventStream(chunks(stream(run), envelope, run, includeUsage), options), {
-      headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' },
-    });
+    return streamed(chatChunks(events, envelope, run, includeUsage), timer);
+  }
+
+  async function text(request: Request, timer: Timer): Promise<Response> {
+    const body = parseTextBody(await readJson(request));
+    const { id, model } = find(request, body);
+    const number = count++;
+    const run = textOptions(body, model, { seed: number, signal: timer.signal });
+    const { prompts } = checkRequest(run);
+    const promptTokens = prompts.reduce((sum, perTerm) => sum + (perTerm[0]?.length ?? 0), 0);
+    const envelope: Envelope = { id: `cmpl-${number}`, created: now(), model: id };
+    const served: Served = { model: id, endpoint: 'completions', stream: body.stream === true };
+    const parts = { body, run, engine: watched(served, timer), envelope, promptTokens };
+    if (body.stream !== true) return Response.json(await wholeText(parts));
+    const chunks = textChunks(parts, body.stream_options?.include_usage === true);
+    // The first chunk before the headers: what the engine refuses has its own status.
+    const first = await chunks.next();
+    return streamed(rest(first, chunks), timer);
+  }
+
+  function streamed(chunks: AsyncGenerator<object>, timer: Timer): Response {
+    const source = (async function* () {
+      try {
+        yield* chunks;
+      } finally {
+        timer.stop();
+      }
+    })();
+    return new Response(
+      eventStream(source, options, () => timer.cancel()),
+      {
+        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' },
+      },
+    );
   }
 
   return async (request) => {
     const { pathname } = new URL(request.url);
+    const timer = startTimer(request.signal, options.timeoutMs);
     try {
-      if (request.method === 'POST' && pathname.endsWith('/chat/completions'))
-        return await complete(request);
-      if (request.method === 'GET' && pathname.endsWith('/models'))
+      if (request.method === 'GET' && pathname.endsWith('/models')) {
+        timer.stop();
         return modelList(options, now());
-      throw new RequestProblem(`no such endpoint: ${request.method} ${pathname}`, {
-        status: 404,
-        code: 'not_found',
-      });
+      }
+      const post = request.method === 'POST';
+      const answer =
+        post && pathname.endsWith('/chat/completions')
+          ? await chat(request, timer)
+          : post && pathname.endsWith('/completions')
+            ? await text(request, timer)
+            : undefined;
+      if (answer === undefined) {
+        throw new RequestProblem(`no such endpoint: ${request.method} ${pathname}`, {
+          status: 404,
+          code: 'not_found',
+        });
+      }
+      if (answer.headers.get('content-type') !== 'text/event-stream') timer.stop();
+      return answer;
     } catch (error) {
-      const { status, body } = errorBody(error);
+      timer.stop();
+      const { status, body, retryAfter } = errorBody(error);
       if (status >= 500) options.onError?.(error);
-      return new Response(JSON.stringify(body), { status, headers: JSON_TYPE });
+      const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
+      return new Response(JSON.stringify(body), { status, headers: { ...JSON_TYPE, ...headers } });
     }
+  };
+}
+
+async function* rest(
+  first: IteratorResult<object>,
+  chunks: AsyncGenerator<object>,
+): AsyncGenerator<object> {
+  if (first.done === true) return;
+  yield first.value;
+  yield* chunks;
+}
+
+/** The client's signal and a time limit in one. */
+interface Timer {
+  readonly signal: AbortSignal;
+  /** What to tell the client when the signal has fired. */
+  error(): SafeInferError;
+  cancel(): void;
+  stop(): void;
+}
+
+function startTimer(client: AbortSignal, timeoutMs: number | undefined): Timer {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(client.reason);
+  if (client.aborted) abort();
+  client.addEventListener('abort', abort);
+  const timeout =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => controller.abort(new Error(`more than ${timeoutMs} ms`)), timeoutMs);
+  const stop = (): void => {
+    clearTimeout(timeout);
+    client.removeEventListener('abort', abort);
+  };
+  return {
+    signal: controller.signal,
+    error: () =>
+      new SafeInferError('the request was cut short', {
+        code: 'ABORTED',
+        hint: 'ask for fewer tokens, or raise the time limit',
+        cause: controller.signal.reason,
+      }),
+    cancel() {
+      controller.abort(new Error('the client has gone'));
+      stop();
+    },
+    stop,
   };
 }

@@ -1,4 +1,4 @@
-// The body of an OpenAI chat/completions request: checked, and turned into options of a run.
+// The bodies of OpenAI's chat/completions and completions requests: checked, and turned into options of a run.
 import { SafeInferError } from '@safeinfer/backend';
 import { z } from 'zod';
 import type { JsonSchema } from '../grammar/check-schema.ts';
@@ -27,11 +27,9 @@ const tolerated = {
   verbosity: z.unknown().optional(),
 };
 
-const body: z.ZodType<ChatBody> = z.strictObject({
+/** What both endpoints take. */
+const common = {
   model: z.string(),
-  messages: z.array(message).min(1),
-  max_tokens: z.number().int().positive().nullish(),
-  max_completion_tokens: z.number().int().positive().nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   presence_penalty: penalty,
@@ -40,22 +38,8 @@ const body: z.ZodType<ChatBody> = z.strictObject({
   stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
   seed: z.number().int().nullish(),
   n: z.number().int().min(1).max(128).nullish(),
-  logprobs: z.boolean().nullish(),
-  top_logprobs: z.number().int().min(0).max(20).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
-  response_format: z
-    .discriminatedUnion('type', [
-      z.object({ type: z.literal('text') }),
-      z.object({ type: z.literal('json_object') }),
-      z.object({
-        type: z.literal('json_schema'),
-        json_schema: z.object({ schema: z.unknown() }).loose(),
-      }),
-    ])
-    .nullish(),
-  tools: z.array(z.unknown()).max(0, 'tools are not supported').nullish(),
-  tool_choice: z.enum(['none', 'auto']).nullish(),
   // The precedent of vLLM and llama.cpp.
   top_k: z.number().int().positive().nullish(),
   min_p: z.number().min(0).max(1).nullish(),
@@ -70,18 +54,55 @@ const body: z.ZodType<ChatBody> = z.strictObject({
       sampling: z.record(z.string(), z.unknown()).optional(),
     })
     .nullish(),
+  /** Another guard of the same model: `model` up to its colon, and this. */
+  guard: z.string().nullish(),
   ...tolerated,
+};
+
+const chatBody: z.ZodType<ChatBody> = z.strictObject({
+  messages: z.array(message).min(1),
+  max_tokens: z.number().int().positive().nullish(),
+  max_completion_tokens: z.number().int().positive().nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.number().int().min(0).max(20).nullish(),
+  response_format: z
+    .discriminatedUnion('type', [
+      z.object({ type: z.literal('text') }),
+      z.object({ type: z.literal('json_object') }),
+      z.object({
+        type: z.literal('json_schema'),
+        json_schema: z.object({ schema: z.unknown() }).loose(),
+      }),
+    ])
+    .nullish(),
+  tools: z.array(z.unknown()).max(0, 'tools are not supported').nullish(),
+  tool_choice: z.enum(['none', 'auto']).nullish(),
+  ...common,
 });
 
-/** A checked body; see OpenAI's reference for the meaning of each field. */
-export interface ChatBody {
+const tokenIds = z.array(z.number().int().nonnegative()).min(1);
+/** More prompts than a harness sends in one request. */
+const MAX_PROMPTS = 512;
+
+const textBody: z.ZodType<TextBody> = z.strictObject({
+  prompt: z.union([
+    z.string(),
+    tokenIds,
+    z.array(z.string()).min(1).max(MAX_PROMPTS),
+    z.array(tokenIds).min(1).max(MAX_PROMPTS),
+  ]),
+  max_tokens: z.number().int().nonnegative().nullish(),
+  logprobs: z.number().int().min(0).max(20).nullish(),
+  echo: z.boolean().nullish(),
+  best_of: z.number().int().min(1).nullish(),
+  suffix: z.null('suffix is not supported').optional(),
+  ...common,
+});
+
+/** What both endpoints take; see OpenAI's reference for the meaning of each field. */
+export interface CommonBody {
   readonly model: string;
-  readonly messages: readonly {
-    readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
-    readonly content?: string | readonly { readonly text: string }[] | null | undefined;
-  }[];
-  readonly max_tokens?: number | null | undefined;
-  readonly max_completion_tokens?: number | null | undefined;
+  readonly guard?: string | null | undefined;
   readonly temperature?: number | null | undefined;
   readonly top_p?: number | null | undefined;
   readonly presence_penalty?: number | null | undefined;
@@ -90,16 +111,9 @@ export interface ChatBody {
   readonly stop?: string | readonly string[] | null | undefined;
   readonly seed?: number | null | undefined;
   readonly n?: number | null | undefined;
-  readonly logprobs?: boolean | null | undefined;
-  readonly top_logprobs?: number | null | undefined;
   readonly stream?: boolean | null | undefined;
   readonly stream_options?:
     | { readonly include_usage?: boolean | null | undefined }
-    | null
-    | undefined;
-  readonly response_format?:
-    | { readonly type: 'text' | 'json_object' }
-    | { readonly type: 'json_schema'; readonly json_schema: { readonly schema?: unknown } }
     | null
     | undefined;
   readonly top_k?: number | null | undefined;
@@ -115,6 +129,34 @@ export interface ChatBody {
       }
     | null
     | undefined;
+}
+
+/** A checked body of chat/completions. */
+export interface ChatBody extends CommonBody {
+  readonly messages: readonly {
+    readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+    readonly content?: string | readonly { readonly text: string }[] | null | undefined;
+  }[];
+  readonly max_tokens?: number | null | undefined;
+  readonly max_completion_tokens?: number | null | undefined;
+  readonly logprobs?: boolean | null | undefined;
+  readonly top_logprobs?: number | null | undefined;
+  readonly response_format?:
+    | { readonly type: 'text' | 'json_object' }
+    | { readonly type: 'json_schema'; readonly json_schema: { readonly schema?: unknown } }
+    | null
+    | undefined;
+}
+
+/** A checked body of completions. */
+export interface TextBody extends CommonBody {
+  readonly prompt: string | readonly number[] | readonly string[] | readonly (readonly number[])[];
+  readonly max_tokens?: number | null | undefined;
+  /** Alternatives per token. */
+  readonly logprobs?: number | null | undefined;
+  readonly echo?: boolean | null | undefined;
+  readonly best_of?: number | null | undefined;
+  readonly suffix?: null | undefined;
 }
 
 /** An error with what OpenAI's clients show. */
@@ -135,15 +177,32 @@ export class RequestProblem extends Error {
 }
 
 /** @throws RequestProblem naming the first field that is wrong. */
-export function parseBody(value: unknown): ChatBody {
-  const result = body.safeParse(value);
-  if (result.success) {
-    const { data } = result;
-    if (typeof data.top_logprobs === 'number' && data.logprobs !== true) {
-      throw new RequestProblem('top_logprobs needs logprobs: true', { param: 'top_logprobs' });
-    }
-    return data;
+export function parseChatBody(value: unknown): ChatBody {
+  const data = parse(chatBody, value);
+  if (typeof data.top_logprobs === 'number' && data.logprobs !== true) {
+    throw new RequestProblem('top_logprobs needs logprobs: true', { param: 'top_logprobs' });
   }
+  return data;
+}
+
+/** @throws RequestProblem naming the first field that is wrong. */
+export function parseTextBody(value: unknown): TextBody {
+  const data = parse(textBody, value);
+  const { n, best_of: best, max_tokens: limit, echo } = data;
+  if (typeof best === 'number' && best !== (n ?? 1)) {
+    throw new RequestProblem('best_of other than n is not supported', { param: 'best_of' });
+  }
+  if (limit === 0 && echo !== true) {
+    throw new RequestProblem('max_tokens: 0 gives something only with echo', {
+      param: 'max_tokens',
+    });
+  }
+  return data;
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
   const issue = result.error.issues[0];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const param = unknown ?? issue?.path.join('.') ?? null;
@@ -165,7 +224,7 @@ function toMessages(messages: ChatBody['messages']): readonly ChatMessage[] {
   }));
 }
 
-function samplingOf(request: ChatBody, defaults: SamplingOptions | undefined): SamplingOptions {
+function samplingOf(request: CommonBody, defaults: SamplingOptions | undefined): SamplingOptions {
   const named: Readonly<Record<string, unknown>> = {
     temperature: request.temperature,
     topP: request.top_p,
@@ -197,31 +256,48 @@ async function grammarOf(
   return { grammar: await jsonMaskOf(served.plan, format.json_schema.schema as JsonSchema) };
 }
 
-/** Options of the run. `seed` is used when the request has none. */
-export async function toOptions(
-  request: ChatBody,
+/** What a run gets besides the request: a seed for requests without one, and the way to stop it. */
+export interface RunContext {
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+/** Options that both endpoints have. */
+function commonOptions(
+  request: CommonBody,
   served: ServedModel,
-  run: { readonly seed: number; readonly signal: AbortSignal },
-): Promise<GenerateOptions> {
-  const limit = request.max_completion_tokens ?? request.max_tokens;
+  run: RunContext,
+): Omit<GenerateOptions, 'prompts'> {
   const { guided } = request;
   const stop = request.stop == null ? undefined : [request.stop].flat();
+  return {
+    maxNewTokens: DEFAULT_MAX_NEW_TOKENS,
+    ...served.defaults,
+    plan: served.plan,
+    sampling: samplingOf(request, served.defaults?.sampling),
+    seed: request.seed ?? run.seed,
+    signal: run.signal,
+    attribution: guided?.attribution ?? 'none',
+    ...(request.n == null ? {} : { n: request.n }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(guided?.lazy === undefined ? {} : { lazy: guided.lazy }),
+    ...(guided?.speculate === undefined ? {} : { speculate: guided.speculate }),
+  };
+}
+
+/** Options of the run of a chat request. */
+export async function chatOptions(
+  request: ChatBody,
+  served: ServedModel,
+  run: RunContext,
+): Promise<GenerateOptions> {
+  const limit = request.max_completion_tokens ?? request.max_tokens;
   try {
     return {
-      maxNewTokens: DEFAULT_MAX_NEW_TOKENS,
-      ...served.defaults,
-      plan: served.plan,
+      ...commonOptions(request, served, run),
       prompts: [promptOf(served, toMessages(request.messages))],
-      sampling: samplingOf(request, served.defaults?.sampling),
-      seed: request.seed ?? run.seed,
-      signal: run.signal,
-      attribution: guided?.attribution ?? 'none',
       ...(limit == null ? {} : { maxNewTokens: limit }),
-      ...(request.n == null ? {} : { n: request.n }),
-      ...(stop === undefined ? {} : { stop }),
       ...(request.logprobs === true ? { logprobs: request.top_logprobs ?? 0 } : {}),
-      ...(guided?.lazy === undefined ? {} : { lazy: guided.lazy }),
-      ...(guided?.speculate === undefined ? {} : { speculate: guided.speculate }),
       ...(await grammarOf(request, served)),
     };
   } catch (error) {
@@ -230,4 +306,31 @@ export async function toOptions(
     }
     throw error;
   }
+}
+
+/** OpenAI's default for completions. */
+const DEFAULT_COMPLETION_TOKENS = 16;
+
+/** Prompts of a completions request, one entry a prompt. */
+export function textPrompts({ prompt }: TextBody): readonly (string | readonly number[])[] {
+  if (typeof prompt === 'string') return [prompt];
+  return typeof prompt[0] === 'number'
+    ? [prompt as readonly number[]]
+    : (prompt as readonly (string | readonly number[])[]);
+}
+
+/** Options of the run of a completions request; texts are not rendered as chat. */
+export function textOptions(
+  request: TextBody,
+  served: ServedModel,
+  run: RunContext,
+): GenerateOptions {
+  const limit = request.max_tokens ?? served.defaults?.maxNewTokens ?? DEFAULT_COMPLETION_TOKENS;
+  return {
+    ...commonOptions(request, served, run),
+    prompts: textPrompts(request),
+    // With `max_tokens: 0` nothing runs; the other checks hold all the same.
+    maxNewTokens: Math.max(1, limit),
+    ...(request.logprobs == null ? {} : { logprobs: request.logprobs }),
+  };
 }

@@ -1,4 +1,4 @@
-// Objects of OpenAI's chat/completions answers, whole and in chunks.
+// Parts of OpenAI's answers: log-probabilities, usage, errors.
 import { SafeInferError } from '@safeinfer/backend';
 import type { TextCodec } from '@safeinfer/transformer';
 import type { FinishReason, TokenEvent, Usage } from '../run/events.ts';
@@ -11,10 +11,13 @@ export interface Envelope {
   readonly model: string;
 }
 
-/** JSON has no -Infinity: OpenAI writes this for "very unlikely". */
-const VERY_UNLIKELY = -9999;
+/** Seconds after which a refused client may come back, when the engine does not say. */
+const RETRY_AFTER = 1;
 
-function tokenText(codec: TextCodec | undefined, token: number): string {
+/** JSON has no -Infinity: OpenAI writes this for "very unlikely". */
+export const VERY_UNLIKELY: number = -9999;
+
+export function tokenText(codec: TextCodec | undefined, token: number): string {
   if (codec === undefined) return String(token);
   // Decoding alone can lose the space before a word; real tokenizers have a way around it.
   const own = (codec as { strTokens?: (ids: readonly number[]) => readonly string[] }).strTokens;
@@ -45,10 +48,11 @@ export function logprobsOf(
 }
 
 export function usageOf(
+  /** Of every prompt once, whatever the number of its answers. */
+  prompt: number,
   usages: readonly Usage[],
   stats: RunStats | undefined,
 ): Readonly<Record<string, unknown>> {
-  const prompt = usages[0]?.promptTokens ?? 0;
   const completion = usages.reduce((n, usage) => n + usage.completionTokens, 0);
   const terms = Object.values(stats?.terms ?? {});
   return {
@@ -69,13 +73,28 @@ export function finishReasonOf(reason: FinishReason): 'stop' | 'length' {
 }
 
 /** What a client is told; details of internal failures stay inside. */
-export function errorBody(error: unknown): { readonly status: number; readonly body: object } {
+export function errorBody(error: unknown): {
+  readonly status: number;
+  readonly body: object;
+  /** Seconds, with status 429 and 503. */
+  readonly retryAfter?: number;
+} {
   if (error instanceof RequestProblem) {
     const { message, param, code } = error;
     return {
       status: error.status,
       body: { error: { message, type: 'invalid_request_error', param, code } },
     };
+  }
+  if (SafeInferError.isInstance(error) && error.code === 'BUSY') {
+    const message = `${error.message} (${error.hint})`;
+    const body = { error: { message, type: 'rate_limit_error', param: null, code: 'busy' } };
+    return { status: 429, body, retryAfter: RETRY_AFTER };
+  }
+  if (SafeInferError.isInstance(error) && error.code === 'ABORTED') {
+    const message = 'the request took too long or was cancelled';
+    const body = { error: { message, type: 'timeout_error', param: null, code: 'timeout' } };
+    return { status: 504, body };
   }
   if (SafeInferError.isInstance(error)) {
     const refused = ['BAD_ARGUMENT', 'CONTEXT_OVERFLOW', 'UNSUPPORTED', 'NOT_FOUND'].includes(
