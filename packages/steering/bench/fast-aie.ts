@@ -1,40 +1,91 @@
-// Fast indirect effects against patching one whole forward a head: equality, token-blocks and wall time in one run.
-// pnpm tsx --conditions=@safeinfer/source packages/steering/bench/fast-aie.ts [backend]
+// Fast indirect effects against patching one whole forward a head, by number of heads and of prompts that share their
+// demonstrations: equality, token-blocks and wall time in one run. One JSON line a case, then a Markdown table.
+// pnpm tsx --conditions=@safeinfer/source packages/steering/bench/fast-aie.ts [backend] [case ...]
 import { type BackendName, useBackend } from '@safeinfer/backend';
-import { createRandomModel } from '@safeinfer/transformer';
+import { loadPocket } from '@safeinfer/pocket';
+import { createRandomModel, type Transformer } from '@safeinfer/transformer';
 import { headOutput, indirectEffects, meanHeadOutputs } from '../src/index.ts';
 
 const LENGTH = 300;
-// Many heads of little width, as in real models: what is shared (the prompt) is paid once for all of them.
-const LAYERS = 16;
-const HEADS = 16;
-/** Of the whole forwards every 8th is run; their time counts eightfold. All of them would take minutes. */
-const SAMPLE = 8;
-const report = await useBackend({ name: (process.argv[2] ?? 'ort') as BackendName });
-using model = createRandomModel({
-  config: {
-    nLayers: LAYERS,
-    nHeads: HEADS,
-    dModel: 64,
-    dMlp: 128,
-    vocabSize: 512,
-    maxPositions: 512,
-  },
-  seed: 1,
-});
-const prompt = {
-  tokens: Array.from({ length: LENGTH }, (_, i) => (i * 37 + 11) % 512),
-  target: 5,
-  opposed: 9,
-};
-const means = await meanHeadOutputs({
-  model,
-  prompts: [prompt.tokens.map((t) => (t * 3 + 1) % 512)],
-});
-const fast = () => indirectEffects({ model, prompts: [prompt], means });
+/** Tokens of the query, which prompts with the same demonstrations do not share. */
+const QUERY = 12;
+/** Whole forwards that are timed; their mean stands for all layers x heads x prompts of them. */
+const SAMPLE = 24;
 
-async function naive(): Promise<number[]> {
-  const difference = async (patch?: { layer: number; head: number }): Promise<number> => {
+/** Layers and heads of known models; widths are scaled down, which changes no count of blocks. */
+const SHAPES: Readonly<
+  Record<string, { readonly layers: number; readonly heads: number; readonly width: number }>
+> = {
+  '16 x 16 (width 64)': { layers: 16, heads: 16, width: 64 },
+  'GPT-2 small, 12 x 12 (width 96)': { layers: 12, heads: 12, width: 96 },
+  'Llama-2-7B, 32 x 32 (width 64)': { layers: 32, heads: 32, width: 64 },
+};
+const CASES: readonly (readonly [shape: string, prompts: number])[] = [
+  ['pocket itself, 8 x 8 (width 128)', 1],
+  ['pocket itself, 8 x 8 (width 128)', 5],
+  ['pocket itself, 8 x 8 (width 128)', 25],
+  ['GPT-2 small, 12 x 12 (width 96)', 1],
+  ['GPT-2 small, 12 x 12 (width 96)', 5],
+  ['GPT-2 small, 12 x 12 (width 96)', 25],
+  ['16 x 16 (width 64)', 1],
+  ['16 x 16 (width 64)', 5],
+  ['Llama-2-7B, 32 x 32 (width 64)', 1],
+  ['Llama-2-7B, 32 x 32 (width 64)', 5],
+];
+
+const [backend = 'ort', ...only] = process.argv.slice(2);
+const report = await useBackend({ name: backend as BackendName });
+const lines: string[] = [];
+for (const [index, [shape, count]] of CASES.entries()) {
+  if (only.length > 0 && !only.includes(String(index))) continue;
+  using opened = shape.startsWith('pocket') ? await loadPocket() : undefined;
+  using random = opened ? undefined : randomModel(shape);
+  const model = (opened?.model ?? random) as Transformer;
+  lines.push(await measure(shape, count, model));
+  process.stderr.write(`${lines.at(-1)}\n`);
+}
+process.stdout.write(
+  `Prompts of ${LENGTH} tokens, backend ${report.name}.\n\n${[
+    '| layers x heads | prompts with the same demonstrations | fewer token-blocks | faster (wall) | one whole forward, ms | fast, ms a prompt | largest difference |',
+    '|---|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n')}\n`,
+);
+
+function randomModel(shape: string): Transformer {
+  const { layers, heads, width } = SHAPES[shape]!;
+  return createRandomModel({
+    config: {
+      nLayers: layers,
+      nHeads: heads,
+      dModel: width,
+      dMlp: 2 * width,
+      vocabSize: 512,
+      maxPositions: 512,
+    },
+    seed: 1,
+  });
+}
+
+async function measure(shape: string, count: number, model: Transformer): Promise<string> {
+  const { nLayers, nHeads } = model.config;
+  const demonstrations = Array.from({ length: LENGTH - QUERY }, (_, i) => (i * 37 + 11) % 512);
+  const prompts = Array.from({ length: count }, (_, query) => ({
+    tokens: [
+      ...demonstrations,
+      ...Array.from({ length: QUERY }, (_, i) => (i * 53 + query * 29 + 7) % 512),
+    ],
+    target: 5,
+    opposed: 9,
+  }));
+  const means = await meanHeadOutputs({
+    model,
+    prompts: [prompts[0]!.tokens.map((t) => (t * 3 + 1) % 512)],
+  });
+  const difference = async (
+    prompt: (typeof prompts)[number],
+    patch?: { layer: number; head: number },
+  ): Promise<number> => {
     using result = model.forward([
       {
         tokens: prompt.tokens,
@@ -54,42 +105,28 @@ async function naive(): Promise<number[]> {
     const logits = await result.lastLogits().data();
     return logits[prompt.target]! - logits[prompt.opposed]!;
   };
-  const plain = await difference();
-  const out: number[] = [];
-  for (let i = 0; i < LAYERS * HEADS; i += SAMPLE) {
-    out.push((await difference({ layer: Math.floor(i / HEADS), head: i % HEADS })) - plain);
+  // Warm-up: kernels are compiled on first use.
+  await indirectEffects({ model, prompts: prompts.slice(0, 1), means });
+  await difference(prompts[0]!);
+  const start = performance.now();
+  const effects = await indirectEffects({ model, prompts, means });
+  const fastMs = performance.now() - start;
+  // The oracle, on the heads that are timed: the mean over all prompts needs all of them only where it is cheap.
+  const checked = await indirectEffects({ model, prompts: prompts.slice(0, 1), means });
+  const effectOf = new Map(checked.ranked.map((e) => [e.layer * nHeads + e.head, e.effect]));
+  const total = nLayers * nHeads;
+  const begun = performance.now();
+  const plain = await difference(prompts[0]!);
+  let apart = 0;
+  const step = Math.max(1, Math.floor(total / SAMPLE));
+  let forwards = 1;
+  for (let i = 0; i < total; i += step) {
+    const slow = await difference(prompts[0]!, { layer: Math.floor(i / nHeads), head: i % nHeads });
+    apart = Math.max(apart, Math.abs(slow - plain - effectOf.get(i)!));
+    forwards += 1;
   }
-  return out;
+  const oneMs = (performance.now() - begun) / forwards;
+  const { tokenBlocks, naiveTokenBlocks } = effects.cost;
+  const times = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)}x`;
+  return `| ${shape} | ${count} | ${times(naiveTokenBlocks / tokenBlocks)} | ${times((oneMs * total * count) / fastMs)} | ${oneMs.toFixed(1)} | ${(fastMs / count).toFixed(0)} | ${apart.toExponential(1)} |`;
 }
-
-// Warm-up: kernels are compiled on first use.
-const effects = await fast();
-const start = performance.now();
-await fast();
-const middle = performance.now();
-const slow = await naive();
-const end = performance.now();
-
-const effectOf = new Map(effects.ranked.map((e) => [e.layer * HEADS + e.head, e.effect]));
-const apart = Math.max(...slow.map((value, i) => Math.abs(value - effectOf.get(i * SAMPLE)!)));
-const naiveMs = (end - middle) * ((LAYERS * HEADS) / (slow.length + 1));
-const { tokenBlocks, naiveTokenBlocks } = effects.cost;
-process.stdout.write(
-  `${JSON.stringify(
-    {
-      backend: report.name,
-      promptLength: LENGTH,
-      heads: LAYERS * HEADS,
-      naiveForwardsTimed: slow.length + 1,
-      largestDifference: apart,
-      tokenBlocks,
-      naiveTokenBlocks,
-      fewerTokenBlocks: naiveTokenBlocks / tokenBlocks,
-      fastMs: middle - start,
-      naiveMs,
-      faster: naiveMs / (middle - start),
-    },
-    undefined,
-    2,
-  )}\n`,
-);

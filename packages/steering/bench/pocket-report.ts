@@ -22,6 +22,7 @@ import {
   type SteeringPlan,
   type SteeringReport,
   safetyAmplification,
+  shuffleAnswersOfTwins,
   steeredRollouts,
   steeringReport,
   sweepSvg,
@@ -81,6 +82,16 @@ const made = await safetyAmplification({
   shots: 5,
   prompts: 24,
   effectPrompts: 8,
+  topHeads: 10,
+  seed: SEED,
+});
+// The control of shuffled labels: the same heads, layer and strength, from demonstrations whose answers were mixed.
+const shuffledMade = await safetyAmplification({
+  model,
+  ...shuffleAnswersOfTwins({ safe: once('refuse'), compliant: once('comply'), seed: SEED }),
+  heads: made.heads,
+  shots: 5,
+  prompts: 24,
   topHeads: 10,
   seed: SEED,
 });
@@ -206,6 +217,14 @@ for (const style of STYLES) {
       ...tokenizer.encode(` ${answer}`, { addSpecialTokens: false }),
     ]),
     capability: spread(capability, Math.min(capability.length, 240)),
+    shuffled: {
+      ...chosen.plan,
+      operations: chosen.plan.operations.map((operation, i) => ({
+        ...shuffledMade.plan.operations[i]!,
+        layer: operation.layer,
+        strength: operation.strength!,
+      })),
+    },
     promptBaseline: (row) => chat((row as Request).question, undefined, safetyPrompt),
     judge: (row, answer) =>
       (row as Request).answer === undefined ? judge(row, answer) : judgeHarmless(row, answer),
@@ -233,7 +252,7 @@ const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
 const rate = (value: { value: number; low: number; high: number } | undefined): string =>
   value ? `${percent(value.value)} [${percent(value.low)}, ${percent(value.high)}]` : '-';
 const each = (values: readonly number[]): string => values.map(percent).join(' / ');
-const SHOWN = /^(plain|steered|random \d|safety prompt)$/;
+const SHOWN = /^(plain|steered|random \d|shuffled labels|safety prompt)$/;
 const tables = [...reports].flatMap(([style, report]) => {
   const against = report.paired.filter(
     ({ against: name, on }) => on === 'harmful refused' && SHOWN.test(name),

@@ -98,6 +98,7 @@ export type { Provenance } from './report/provenance.ts';
 export { startsLikeRefusal } from './report/refusal-prefix.ts';
 export { reportMarkdown } from './report/report-markdown.ts';
 export { dominantScript, languageChange } from './report/script-change.ts';
+export { shuffleAnswersOfTwins, shuffleSides } from './report/shuffled-labels.ts';
 export type { Interval } from './report/statistics.ts';
 export {
   type ArmResult,

@@ -7,6 +7,7 @@ import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { registerTraceCommand } from './trace-command.ts';
 import { registerServeCommand } from './serve-command.ts';
+import { registerSteerCommand } from './steer-command.ts';
 import { validateCommand } from './validate-command.ts';
 import { version } from './version.ts';
 import { registerViewCommand } from './view-command.ts';
@@ -82,6 +83,7 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .option('--json', 'as JSON', false)
     .action((flags: { readonly json?: boolean }) => doctorCommand(flags));
   registerServeCommand(program, options.signal);
+  registerSteerCommand(program, options);
   registerViewCommand(program, options.signal);
   return program;
 }

@@ -46,6 +46,11 @@ export async function functionVector(options: {
   readonly shots?: number;
   readonly prompts?: number;
   readonly effectPrompts?: number;
+  /**
+   * Effect prompts that share their demonstrations and differ in the query (default 1): the shared tokens run once,
+   * at the price of fewer independent draws of demonstrations.
+   */
+  readonly queriesPerDraw?: number;
   readonly format?: PromptFormat;
   readonly inject?: 'aggregate' | 'distributed';
   readonly seed: number;
@@ -56,7 +61,7 @@ export async function functionVector(options: {
 }): Promise<FunctionVector> {
   const { model, demonstrations, seed, shots = 10, prompts = 100, effectPrompts = 25 } = options;
   const { topHeads = 10, strength = 1, format = questionAnswerFormat } = options;
-  const { inject = 'aggregate' } = options;
+  const { inject = 'aggregate', queriesPerDraw = 1 } = options;
   const { nLayers, nHeads } = model.config;
   const layer = options.layer ?? Math.min(nLayers - 1, Math.round(nLayers / 3));
   if (!(Number.isInteger(layer) && layer >= 0 && layer < nLayers)) {
@@ -71,7 +76,7 @@ export async function functionVector(options: {
       hint: 'the paper uses 10',
     });
   }
-  checkDemonstrations(demonstrations, shots, 'demonstrations');
+  checkDemonstrations(demonstrations, shots, 'demonstrations', queriesPerDraw);
   if (!options.heads && haveConstantAnswer(demonstrations)) {
     throw new SafeInferError(
       'all demonstrations give the same answer, so shuffling corrupts nothing',
@@ -91,7 +96,13 @@ export async function functionVector(options: {
   });
   let effects: IndirectEffects | undefined;
   if (!options.heads) {
-    const clean = sampleShots({ demonstrations, shots, count: effectPrompts, seed: seed + 1 });
+    const clean = sampleShots({
+      demonstrations,
+      shots,
+      count: effectPrompts,
+      queries: queriesPerDraw,
+      seed: seed + 1,
+    });
     effects = await indirectEffects({
       model,
       prompts: clean.map(shuffleAnswers).map((prompt) => ({
@@ -124,7 +135,7 @@ export async function functionVector(options: {
         version: 1,
         seed,
         data: dataHash(demonstrations),
-        settings: { shots, prompts, effectPrompts, topHeads: heads.length, inject },
+        settings: { shots, prompts, effectPrompts, queriesPerDraw, topHeads: heads.length, inject },
       },
     },
   };

@@ -22,16 +22,20 @@ export function haveConstantAnswer(demonstrations: readonly Demonstration[]): bo
   return demonstrations.every(({ answer }) => answer.trim() === first);
 }
 
-/** Refuses sets from which no prompt of `shots` demonstrations and a separate query can be drawn. */
+/** Refuses sets from which no prompt of `shots` demonstrations and `queries` separate queries can be drawn. */
 export function checkDemonstrations(
   demonstrations: readonly Demonstration[],
   shots: number,
   what: string,
+  queries = 1,
 ): void {
-  if (demonstrations.length < shots + 1) {
+  if (demonstrations.length < shots + queries) {
     throw new SafeInferError(
-      `${what}: ${demonstrations.length} demonstrations cannot fill a prompt of ${shots} shots and a query`,
-      { code: 'BAD_DATASET', hint: `give at least ${shots + 1} demonstrations or lower \`shots\`` },
+      `${what}: ${demonstrations.length} demonstrations cannot fill a prompt of ${shots} shots and ${queries === 1 ? 'a query' : `${queries} queries`}`,
+      {
+        code: 'BAD_DATASET',
+        hint: `give at least ${shots + queries} demonstrations or lower \`shots\`${queries === 1 ? '' : ' or `queriesPerDraw`'}`,
+      },
     );
   }
   const seen = new Set<string>();

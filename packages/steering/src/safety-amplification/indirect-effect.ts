@@ -1,9 +1,10 @@
 // Average indirect effect of every head, exact and cheap: one single-token row a head over one shared prompt cache.
 import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
-import type { Row, Transformer } from '@safeinfer/transformer';
+import type { Row, RowCache, Transformer } from '@safeinfer/transformer';
 import { dataHash } from '../plan/fingerprint.ts';
 import type { SteeringProgress } from '../progress.ts';
 import { type HeadOutputs, headOutput } from './head-outputs.ts';
+import { sharedPrefixes } from './shared-prefixes.ts';
 
 /** A prompt whose answer the mean head outputs should change, and the tokens that measure the change. */
 export interface EffectPrompt {
@@ -30,6 +31,8 @@ export interface IndirectEffects {
   /** All heads, largest effect first. */
   readonly ranked: readonly HeadEffect[];
   readonly metric: EffectMetric;
+  /** How many prompts the effects are means over. */
+  readonly prompts: number;
   /** Mean of the metric without a patch. */
   readonly baseline: number;
   /** Rows of one token that were run, and what one forward a head would have cost, in tokens through all blocks. */
@@ -58,7 +61,9 @@ export interface EffectCheckpoint {
 /**
  * AIE(l, h) = mean over prompts of metric(head (l, h) at the last token := its mean) - metric(unpatched)
  * (Todd et al. 2023 Eq. 4). Only the last token changes and nothing follows it, so the cache of the other tokens
- * serves every patch: equal to patching full forwards, at about 1 / (2 x prompt length) of the work.
+ * serves every patch: equal to patching full forwards, at about 1 / (2 x prompt length) of the work for models of many
+ * heads. Neighbouring prompts that begin alike (the same demonstrations before other queries) share that beginning's
+ * cache too.
  */
 export async function indirectEffects(options: {
   readonly model: Transformer;
@@ -89,40 +94,54 @@ export async function indirectEffects(options: {
   let singleTokenRows = 0;
   let tokenBlocks = 0;
   let naiveTokens = 0;
-  for (const [index, prompt] of prompts.entries()) {
-    if (index < (resume?.prompts ?? 0)) continue;
-    throwIfAborted(options.signal);
-    const prefix = model.createCache();
-    try {
-      model
-        .forward([{ tokens: prompt.tokens.slice(0, -1), cache: prefix }], { logits: 'none' })
-        .dispose();
-      const last = prompt.tokens.slice(-1);
-      const patches: (readonly [layer: number, head: number] | undefined)[] = [undefined];
-      for (let layer = 0; layer < nLayers; layer += 1)
-        for (let head = 0; head < nHeads; head += 1) patches.push([layer, head]);
-      let unpatched = 0;
-      for (let start = 0; start < patches.length; start += batchSize) {
-        const chunk = patches.slice(start, start + batchSize);
-        const scores = await scorePatches({ model, prefix, last, chunk, means, prompt, metric });
-        for (const [i, patch] of chunk.entries()) {
-          if (patch === undefined) unpatched = scores[i]!;
-          else sums[patch[0] * nHeads + patch[1]]! += scores[i]! - unpatched;
-          // Rows share all blocks before their own patch; the stem of a chunk runs once.
-          tokenBlocks += patch === undefined ? 0 : nLayers - patch[0];
-        }
-        singleTokenRows += chunk.length;
-        tokenBlocks += nLayers;
+  const trunks = sharedPrefixes(prompts.map(({ tokens }) => tokens));
+  let trunk:
+    | { readonly length: number; readonly start: number; readonly cache: RowCache }
+    | undefined;
+  try {
+    for (const [index, prompt] of prompts.entries()) {
+      if (index < (resume?.prompts ?? 0)) continue;
+      throwIfAborted(options.signal);
+      const { start, length } = trunks[index]!;
+      if (trunk?.start !== start) {
+        trunk?.cache.dispose();
+        trunk = { start, length, cache: model.createCache() };
+        if (length > 0) run(model, prompt.tokens.slice(0, length), trunk.cache);
+        tokenBlocks += length * nLayers;
       }
-      baseline += unpatched;
-      tokenBlocks += (prompt.tokens.length - 1) * nLayers;
-      naiveTokens += nLayers * nHeads * prompt.tokens.length;
-    } finally {
-      prefix.dispose();
+      const prefix = trunk.cache.fork();
+      try {
+        const own = prompt.tokens.slice(length, -1);
+        if (own.length > 0) run(model, own, prefix);
+        const last = prompt.tokens.slice(-1);
+        const patches: (readonly [layer: number, head: number] | undefined)[] = [undefined];
+        for (let layer = 0; layer < nLayers; layer += 1)
+          for (let head = 0; head < nHeads; head += 1) patches.push([layer, head]);
+        let unpatched = 0;
+        for (let start = 0; start < patches.length; start += batchSize) {
+          const chunk = patches.slice(start, start + batchSize);
+          const scores = await scorePatches({ model, prefix, last, chunk, means, prompt, metric });
+          for (const [i, patch] of chunk.entries()) {
+            if (patch === undefined) unpatched = scores[i]!;
+            else sums[patch[0] * nHeads + patch[1]]! += scores[i]! - unpatched;
+            // Rows share all blocks before their own patch; the stem of a chunk runs once.
+            tokenBlocks += patch === undefined ? 0 : nLayers - patch[0];
+          }
+          singleTokenRows += chunk.length;
+          tokenBlocks += nLayers;
+        }
+        baseline += unpatched;
+        tokenBlocks += own.length * nLayers;
+        naiveTokens += nLayers * nHeads * prompt.tokens.length;
+      } finally {
+        prefix.dispose();
+      }
+      const done = index + 1;
+      options.onProgress?.({ phase: 'indirect effects', done, total: prompts.length });
+      options.onCheckpoint?.({ key, prompts: done, effects: [...sums], baseline });
     }
-    const done = index + 1;
-    options.onProgress?.({ phase: 'indirect effects', done, total: prompts.length });
-    options.onCheckpoint?.({ key, prompts: done, effects: [...sums], baseline });
+  } finally {
+    trunk?.cache.dispose();
   }
   const ranked = Array.from(sums, (sum, i) => ({
     layer: Math.floor(i / nHeads),
@@ -135,7 +154,11 @@ export async function indirectEffects(options: {
     tokenBlocks,
     naiveTokenBlocks: naiveTokens * nLayers,
   };
-  return { ranked, metric, baseline: baseline / prompts.length, cost };
+  return { ranked, metric, prompts: prompts.length, baseline: baseline / prompts.length, cost };
+}
+
+function run(model: Transformer, tokens: readonly number[], cache: RowCache): void {
+  model.forward([{ tokens, cache }], { logits: 'none' }).dispose();
 }
 
 function checkEffectPrompts(

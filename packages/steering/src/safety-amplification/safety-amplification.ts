@@ -47,6 +47,11 @@ export interface SafetyAmplificationOptions {
   readonly shots?: number;
   readonly prompts?: number;
   readonly effectPrompts?: number;
+  /**
+   * Effect prompts that share their demonstrations and differ in the query (default 1): the shared tokens run once,
+   * at the price of fewer independent draws of demonstrations.
+   */
+  readonly queriesPerDraw?: number;
   readonly metric?: EffectMetric;
   readonly format?: PromptFormat;
   /**
@@ -101,6 +106,7 @@ export async function safetyAmplification(
 ): Promise<SafetyAmplification> {
   const { model, safe, compliant, seed } = options;
   const { shots = 10, prompts = 100, effectPrompts = 25, topHeads = 10, strength = 0.5 } = options;
+  const { queriesPerDraw = 1 } = options;
   const { format = questionAnswerFormat, metric = 'logitDifference' } = options;
   const { nLayers, nHeads } = model.config;
   const layer = options.layer ?? Math.min(nLayers - 1, Math.round(nLayers / 3));
@@ -122,8 +128,8 @@ export async function safetyAmplification(
       hint: 'the paper uses 10',
     });
   }
-  checkDemonstrations(safe, shots, 'safe demonstrations');
-  if (compliant) checkDemonstrations(compliant, shots, 'compliant demonstrations');
+  checkDemonstrations(safe, shots, 'safe demonstrations', options.heads ? 1 : queriesPerDraw);
+  if (compliant) checkDemonstrations(compliant, shots, 'compliant demonstrations', queriesPerDraw);
   if (!options.heads && !compliant && haveConstantAnswer(safe)) {
     throw new SafeInferError(
       'all safe demonstrations give the same answer, so shuffling labels corrupts nothing and every effect is noise',
@@ -151,6 +157,7 @@ export async function safetyAmplification(
       demonstrations: compliant ?? safe,
       shots,
       count: effectPrompts,
+      queries: queriesPerDraw,
       seed: seed + 1,
     }).map((prompt) => (compliant ? prompt : shuffleAnswers(prompt)));
     const target = firstAnswerToken(model, safe);
@@ -184,7 +191,7 @@ export async function safetyAmplification(
       version: 1,
       seed,
       data: dataHash([safe, compliant ?? null]),
-      settings: { shots, prompts, effectPrompts, topHeads: heads.length, inject },
+      settings: { shots, prompts, effectPrompts, queriesPerDraw, topHeads: heads.length, inject },
     },
   };
   return {

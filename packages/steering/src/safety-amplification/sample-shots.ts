@@ -7,25 +7,31 @@ export interface SampledPrompt {
   readonly query: Demonstration;
 }
 
-/** `count` prompts of `shots` distinct demonstrations and one further one as the query. */
+/**
+ * `count` prompts of `shots` distinct demonstrations and one further one as the query. With `queries` above 1 that
+ * many neighbouring prompts share their demonstrations and differ in the query.
+ */
 export function sampleShots(options: {
   readonly demonstrations: readonly Demonstration[];
   readonly shots: number;
   readonly count: number;
+  readonly queries?: number;
   readonly seed: number;
 }): SampledPrompt[] {
-  const { demonstrations, shots, count, seed } = options;
+  const { demonstrations, shots, count, queries = 1, seed } = options;
   let counter = 0;
-  return Array.from({ length: count }, () => {
-    // Partial Fisher-Yates: the first shots + 1 places are a uniform draw without replacement.
+  return Array.from({ length: Math.ceil(count / queries) }, () => {
+    // Partial Fisher-Yates: the first shots + queries places are a uniform draw without replacement.
     const order = demonstrations.map((_, index) => index);
-    for (let place = 0; place <= shots; place += 1) {
+    for (let place = 0; place < shots + queries; place += 1) {
       const other = place + Math.floor(uniformAt(seed, counter++) * (order.length - place));
       [order[place], order[other]] = [order[other]!, order[place]!];
     }
-    const chosen = order.slice(0, shots + 1).map((index) => demonstrations[index]!);
-    return { shots: chosen.slice(0, shots), query: chosen[shots]! };
-  });
+    const chosen = order.slice(0, shots + queries).map((index) => demonstrations[index]!);
+    return chosen.slice(shots).map((query) => ({ shots: chosen.slice(0, shots), query }));
+  })
+    .flat()
+    .slice(0, count);
 }
 
 /** Rotates the answers among the demonstrations: every question gets another one's answer. */
