@@ -98,6 +98,7 @@ export {
   type IdentityMoment,
   identityMoment,
   type MeasuredMoment,
+  type MomentSolver,
   type SecondMoment,
   solveMoment,
 } from './second-moment/second-moment.ts';
