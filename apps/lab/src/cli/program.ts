@@ -1,9 +1,13 @@
 // The command line: names, options and help of every command; each command's work lives elsewhere.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { registerCalibrateCommand } from './calibrate-command.ts';
+import { registerCompareCommand } from './compare-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { registerEditCommand } from './edit-command.ts';
 import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
+import { registerJudgeCommand } from './judge-command.ts';
+import { registerReportCommand } from './report-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { registerTraceCommand } from './trace-command.ts';
 import { registerServeCommand } from './serve-command.ts';
@@ -85,6 +89,10 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
   registerServeCommand(program, options.signal);
   registerSteerCommand(program, options);
   registerViewCommand(program, options.signal);
+  registerReportCommand(program);
+  registerCompareCommand(program);
+  registerJudgeCommand(program, options.signal);
+  registerCalibrateCommand(program, options.signal);
   return program;
 }
 
