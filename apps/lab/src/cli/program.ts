@@ -10,6 +10,8 @@ import { registerJudgeCommand } from './judge-command.ts';
 import { registerReportCommand } from './report-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { registerTraceCommand } from './trace-command.ts';
+import { registerBenchCommand } from './bench-command.ts';
+import { registerChatCommand } from './chat-command.ts';
 import { registerServeCommand } from './serve-command.ts';
 import { registerSteerCommand } from './steer-command.ts';
 import { validateCommand } from './validate-command.ts';
@@ -87,6 +89,8 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .option('--json', 'as JSON', false)
     .action((flags: { readonly json?: boolean }) => doctorCommand(flags));
   registerServeCommand(program, options.signal);
+  registerChatCommand(program, options.signal);
+  registerBenchCommand(program, options.signal);
   registerSteerCommand(program, options);
   registerViewCommand(program, options.signal);
   registerReportCommand(program);

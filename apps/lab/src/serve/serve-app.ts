@@ -34,7 +34,9 @@ export interface ServeAppOptions {
 }
 
 function problem(status: number, type: string, code: string, message: string): Response {
-  return Response.json({ error: { message, type, param: null, code } }, { status });
+  // The body may not have been read, and then the connection ends: a client must not send its next request on it.
+  const headers = { connection: 'close' };
+  return Response.json({ error: { message, type, param: null, code } }, { status, headers });
 }
 
 export function serveApp(options: ServeAppOptions): Hono<Env> {
@@ -62,18 +64,19 @@ export function serveApp(options: ServeAppOptions): Hono<Env> {
     guarded,
     async (c, next) => {
       if (!state.draining) return await next();
-      c.header('connection', 'close');
       return problem(503, 'server_error', 'draining', 'this server is shutting down');
     },
     bodyLimit({
       maxSize: options.maxBodyBytes,
-      onError: () =>
-        problem(
+      onError: async (c) => {
+        await readRest(c.env.incoming, DRAINED_BODIES * options.maxBodyBytes);
+        return problem(
           413,
           'invalid_request_error',
           'body_too_large',
           `the body has more than ${options.maxBodyBytes} bytes`,
-        ),
+        );
+      },
     }),
   );
   app.all('/v1/*', async (c) => {
@@ -111,6 +114,28 @@ function failure(error: unknown): Readonly<Record<string, unknown>> {
       .filter((line) => line.startsWith('    at '))
       .slice(0, 4),
   };
+}
+
+/** A client that is still sending sees a broken connection, not the 413: so much is read and thrown away first. */
+const DRAINED_BODIES = 8;
+const DRAIN_MS = 5000;
+
+function readRest(incoming: HttpBindings['incoming'], most: number): Promise<void> {
+  return new Promise((resolve) => {
+    let read = 0;
+    const done = (): void => {
+      clearTimeout(timer);
+      incoming.off('data', count);
+      resolve();
+    };
+    const count = (chunk: Buffer): void => {
+      read += chunk.length;
+      if (read > most) done();
+    };
+    const timer = setTimeout(done, DRAIN_MS);
+    if (incoming.readableEnded || incoming.destroyed) return done();
+    incoming.once('end', done).once('close', done).on('data', count);
+  });
 }
 
 function endpointOf(path: string): string {
