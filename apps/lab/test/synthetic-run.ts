@@ -114,7 +114,6 @@ function syntheticTokens(output: string, rank: number): TokenTrace[] {
       logprob,
       terms: { model: logprob - lowered - steered, steering: steered, unsafe: lowered },
       alternatives: [
-        { text, logprob },
         { text: ` ${WORDS[k % 9]}`, logprob: logprob - 0.7 },
         { text: ' …', logprob: logprob - 2.1 },
       ],
