@@ -51,6 +51,11 @@ export function registerSteerCommand(
       'pocket',
     )
     .option('--negative <file>', 'prompts to steer away from', 'pocket')
+    .option(
+      '--max-kl <nats>',
+      'what a refusal direction may cost when ablated (default: 0.1)',
+      number,
+    )
     .option('--shuffle-labels', 'destroy what tells the sides apart: a control for `report`', false)
     .option('--limit <n>', 'at most n prompts of each side', natural)
     .option(

@@ -76,6 +76,7 @@ export interface ExtractSettings {
   readonly topHeads?: number;
   readonly inject?: 'aggregate' | 'distributed';
   readonly refusals: readonly string[];
+  readonly maxKl?: number;
   readonly limit?: number;
   /** Destroys what tells the two sides apart: the control of shuffled labels. */
   readonly shuffleLabels?: boolean;
@@ -205,6 +206,7 @@ async function fromContrast(work: Work): Promise<Extracted> {
       ...split(positive, negative, settings, read),
       refusalTokens: settings.refusals.map((text) => openingToken(model, text)),
       ...(layers ? { layers } : {}),
+      ...(settings.maxKl === undefined ? {} : { maxKl: settings.maxKl }),
       signal,
       onProgress,
     });

@@ -29,6 +29,7 @@ export interface ExtractFlags {
   readonly topHeads?: number;
   readonly inject?: 'aggregate' | 'distributed';
   readonly refusals: readonly string[];
+  readonly maxKl?: number;
   readonly limit?: number;
   readonly shuffleLabels?: boolean;
   readonly seed: number;

@@ -1,7 +1,8 @@
 // Activations of many texts at chosen points and tokens, as float64 matrices: what every extractor reads from.
-import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import type { HookName, Row, Transformer } from '@safeinfer/transformer';
 import type { Matrix } from '../linear-algebra/matrix.ts';
+import { nextTurn } from '../next-turn.ts';
 import { pointOf, type SteeringPoint } from '../plan/operation.ts';
 import type { SteeringProgress } from '../progress.ts';
 
@@ -50,7 +51,7 @@ export async function readActivations(options: {
   const values = widths.map((width) => new Float64Array(width * rows.length));
   const common = rows.every((row) => row.read === undefined) && typeof read === 'number';
   for (let start = 0; start < rows.length; start += batchSize) {
-    throwIfAborted(signal);
+    await nextTurn(signal);
     const batch = rows.slice(start, start + batchSize);
     using result = model.forward(batch, {
       capture: [...new Set(names)],

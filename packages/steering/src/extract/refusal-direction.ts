@@ -1,7 +1,8 @@
 // The refusal direction: candidates by position and layer, chosen by what ablating and adding them does.
-import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import type { Row, Transformer } from '@safeinfer/transformer';
 import { ablateEverywhere } from '../bake/bake-plan.ts';
+import { nextTurn } from '../next-turn.ts';
 import { dataHash, modelFingerprint } from '../plan/fingerprint.ts';
 import type { Recipe, SteeringPlan } from '../plan/steering-plan.ts';
 import { toInterventions } from '../plan/to-interventions.ts';
@@ -114,7 +115,7 @@ export async function refusalDirection(options: {
     const plus = await readActivations({ model, rows: harmful, sites, read: position, signal });
     const minus = await readActivations({ model, rows: harmless, sites, read: position, signal });
     for (const [i, layer] of layers.entries()) {
-      throwIfAborted(signal);
+      await nextTurn(signal);
       const direction = Float32Array.from(differenceInMeans(plus[i]!, minus[i]!));
       if (direction.every((value) => value === 0)) {
         // The same token at this position of every prompt, before any block has mixed in the others.
@@ -149,7 +150,7 @@ export async function refusalDirection(options: {
   if (!chosen) {
     throw new SafeInferError(`all ${candidates.length} candidate directions were discarded`, {
       code: 'BAD_DATASET',
-      hint: `the last one because ${candidates.at(-1)?.discarded}; give more prompts or other positions`,
+      hint: `${candidates.map((own) => `layer ${own.layer}: ${own.discarded}`).join('; ')}. Give more prompts, other positions or a larger maxKl`,
     });
   }
   return {
@@ -202,7 +203,7 @@ export async function lastLogitsOf(options: {
   const { model, rows, batchSize = 16, signal } = options;
   const out: Float32Array[] = [];
   for (let start = 0; start < rows.length; start += batchSize) {
-    throwIfAborted(signal);
+    await nextTurn(signal);
     const batch = rows.slice(start, start + batchSize);
     using result = model.forward(batch, { logits: 'last' });
     const values = (await result.lastLogits().data()) as Float32Array;

@@ -1,7 +1,8 @@
 // The default report of a steering plan: what it does, what chance does, and what it costs, on the same items.
-import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import type { Row, Transformer } from '@safeinfer/transformer';
 import { lastLogitsOf } from '../extract/refusal-direction.ts';
+import { nextTurn } from '../next-turn.ts';
 import { steerRows } from '../plan/steer-rows.ts';
 import { type SteeringPlan, scalePlan } from '../plan/steering-plan.ts';
 import type { SteeringProgress } from '../progress.ts';
@@ -174,7 +175,7 @@ export async function steeringReport(options: ReportOptions): Promise<SteeringRe
       signal,
     });
   for (const { name, plan: own, prepare } of controls) {
-    throwIfAborted(signal);
+    await nextTurn(signal);
     const change = (await effects(options, own, prepare)).map((value, i) => value - base[i]!);
     changes.set(name, change);
     const toHarmful = await ask(own, harmful, { prepare });

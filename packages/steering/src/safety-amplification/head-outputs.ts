@@ -1,6 +1,6 @@
 // Mean head outputs at the last prompt token: what every attention head says when it has just read demonstrations.
-import { throwIfAborted } from '@safeinfer/backend';
 import type { HookName, Transformer } from '@safeinfer/transformer';
+import { nextTurn } from '../next-turn.ts';
 import type { SteeringProgress } from '../progress.ts';
 
 /** One vector of dHead numbers a head, float64 sums: `at(layer, head)`. */
@@ -36,7 +36,7 @@ export async function meanHeadOutputs(options: {
   );
   const values = new Float64Array(nLayers * nHeads * dHead);
   for (let start = 0; start < prompts.length; start += batchSize) {
-    throwIfAborted(signal);
+    await nextTurn(signal);
     const batch = prompts.slice(start, start + batchSize);
     const result = model.forward(
       batch.map((tokens) => ({ tokens })),

@@ -1,6 +1,7 @@
 // Average indirect effect of every head, exact and cheap: one single-token row a head over one shared prompt cache.
-import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import type { Row, RowCache, Transformer } from '@safeinfer/transformer';
+import { nextTurn } from '../next-turn.ts';
 import { dataHash } from '../plan/fingerprint.ts';
 import type { SteeringProgress } from '../progress.ts';
 import { type HeadOutputs, headOutput } from './head-outputs.ts';
@@ -101,7 +102,7 @@ export async function indirectEffects(options: {
   try {
     for (const [index, prompt] of prompts.entries()) {
       if (index < (resume?.prompts ?? 0)) continue;
-      throwIfAborted(options.signal);
+      await nextTurn(options.signal);
       const { start, length } = trunks[index]!;
       if (trunk?.start !== start) {
         trunk?.cache.dispose();

@@ -1,5 +1,6 @@
 // A steered greedy continuation beside what the plain model says of the same tokens.
 import type { Row, Transformer } from '@safeinfer/transformer';
+import { nextTurn } from '../next-turn.ts';
 import { steerRows } from '../plan/steer-rows.ts';
 import type { SteeringPlan } from '../plan/steering-plan.ts';
 import { klDivergence } from './distribution.ts';
@@ -23,6 +24,7 @@ export async function steeredRollouts(options: {
   readonly signal?: AbortSignal | undefined;
 }): Promise<Rollout[]> {
   const { model, plan, rows, maxNewTokens, divergence = true, signal } = options;
+  await nextTurn(signal);
   const steered = await steerRows({ model, plan, rows, signal });
   const logits: Float32Array[][] = rows.map(() => []);
   const tokens: number[][] = rows.map(() => []);

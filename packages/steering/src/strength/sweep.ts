@@ -1,5 +1,6 @@
 // A sweep over layers, strengths and head counts: chosen on one set of items, reported on another.
-import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
+import { nextTurn } from '../next-turn.ts';
 import type { SteeringPlan } from '../plan/steering-plan.ts';
 import type { SteeringProgress } from '../progress.ts';
 
@@ -62,7 +63,7 @@ export async function sweep<Item extends { readonly id: string }>(options: {
   }
   const cells: SweepCell[] = [];
   for (const setting of settings) {
-    throwIfAborted(signal);
+    await nextTurn(signal);
     const value = await score(await plan(setting), select);
     if (!Number.isFinite(value)) {
       throw new SafeInferError(
