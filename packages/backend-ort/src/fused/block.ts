@@ -3,6 +3,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, KernelCall } from '../kernels/kernel.ts';
 import { matMul } from '../kernels/matmul.ts';
 import type { OrtBackend } from '../ort-backend.ts';
+import { joinedFor } from '../weights/promotion.ts';
 import { activation, gate } from './activation.ts';
 import { norm } from './norm.ts';
 import { rope } from './rope.ts';
@@ -18,6 +19,27 @@ function product(
   if (out === undefined) throw new Error('a fused kernel takes fp32 matrices that are not empty');
   if (bias !== undefined) addRow(backend.floats(out), backend.floats(bias));
   return out;
+}
+
+/** `product` of one `x` [N, D] and several weights: in one session where they are joined. */
+function products(
+  backend: OrtBackend,
+  x: TensorInfo,
+  factors: readonly { readonly w: TensorInfo; readonly bias: TensorInfo | undefined }[],
+): TensorInfo[] {
+  const rows = x.shape[0]!;
+  const joined = joinedFor(backend, { weights: factors.map(({ w }) => w), rows });
+  if (joined === undefined) return factors.map(({ w, bias }) => product(backend, x, w, bias));
+  const outs = factors.map(({ w }) => backend.output([rows, w.shape[1]!]));
+  joined.multiply(
+    backend.floats(x),
+    rows,
+    outs.map(({ values }) => values),
+  );
+  factors.forEach(({ bias }, i) => {
+    if (bias !== undefined) addRow(outs[i]!.values, backend.floats(bias));
+  });
+  return outs.map(({ info }) => info);
 }
 
 function addRow(values: Float32Array, row: Float32Array): void {
@@ -46,12 +68,18 @@ export const mlp: Kernel = (call) => {
   const { inputs, attrs, backend } = call;
   const normed = run(norm, call);
   const { wGate, wIn, wOut } = inputs;
-  const up = product(backend, normed, wIn!, inputs['bIn']);
+  let up: TensorInfo;
   let post: TensorInfo;
   if (wGate === undefined) {
+    up = product(backend, normed, wIn!, inputs['bIn']);
     post = run(activation, { inputs: { x: up }, attrs, backend });
   } else {
-    const pre = product(backend, normed, wGate, inputs['bGate']);
+    const both = products(backend, normed, [
+      { w: wGate, bias: inputs['bGate'] },
+      { w: wIn!, bias: inputs['bIn'] },
+    ]);
+    const pre = both[0]!;
+    up = both[1]!;
     post = run(gate, { inputs: { gate: pre, up }, attrs, backend });
     backend.disposeIntermediateTensorInfo(pre);
   }
@@ -65,10 +93,18 @@ export const heads: Kernel = (call) => {
   const { inputs, attrs, backend } = call;
   const normed = run(norm, call);
   const tokens = normed.shape[0]!;
-  const project = (letter: 'Q' | 'K' | 'V', count: number): TensorInfo => {
-    const flat = product(backend, normed, inputs[`w${letter}`]!, inputs[`b${letter}`]);
-    return { ...flat, shape: [tokens, count, flat.shape[1]! / count] };
-  };
+  const flat = products(
+    backend,
+    normed,
+    (['Q', 'K', 'V'] as const).map((letter) => ({
+      w: inputs[`w${letter}`]!,
+      bias: inputs[`b${letter}`],
+    })),
+  );
+  const byHead = (x: TensorInfo, count: number): TensorInfo => ({
+    ...x,
+    shape: [tokens, count, x.shape[1]! / count],
+  });
   const turn = (x: TensorInfo): TensorInfo => {
     const { cos, sin, pairs } = inputs;
     if (cos === undefined) return x;
@@ -80,11 +116,11 @@ export const heads: Kernel = (call) => {
   const nKvHeads = attrs['nKvHeads'] as number;
   // As fp32, so that the product is the one a separate tf.mul would give, to the last bit.
   const scale = Math.fround(attrs['scale'] as number);
-  const q = turn(project('Q', nHeads));
+  const q = turn(byHead(flat[0]!, nHeads));
   const values = backend.floats(q);
   if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
-  const k = turn(project('K', nKvHeads));
-  const v = project('V', nKvHeads);
+  const k = turn(byHead(flat[1]!, nKvHeads));
+  const v = byHead(flat[2]!, nKvHeads);
   backend.disposeIntermediateTensorInfo(normed);
   return [q, k, v];
 };

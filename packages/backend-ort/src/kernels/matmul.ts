@@ -42,7 +42,7 @@ export function matMul(backend: OrtBackend, call: MatMulCall): TensorInfo | unde
     const packed = packedFor(backend, { weight: b, transposed: transposeB, rows: allRows });
     if (packed !== undefined) {
       const out = backend.output(shape);
-      packed.multiply(backend.floats(a), allRows, out.values);
+      packed.multiply(backend.floats(a), allRows, out.values, a.dataId);
       return out.info;
     }
   }

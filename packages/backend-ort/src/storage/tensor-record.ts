@@ -51,6 +51,13 @@ export class TensorRecord<D extends DataType = DataType> {
     return this.#values as backend_util.BackendValues;
   }
 
+  /** The array, with any session ended, to be packed in another way. */
+  readBack(): backend_util.BackendValues {
+    const values = this.own();
+    if (this.packed !== undefined) this.unpack();
+    return values;
+  }
+
   /** The array, which from now on stays beside the session: for look-ups that come at every step. */
   pinned(): backend_util.BackendValues {
     this.#pinned = true;

@@ -10,8 +10,13 @@ const IDENTITY_ROWS = 64;
 export interface ConstantWeight {
   /** True when it was given as W transposed. */
   readonly transposed: boolean;
-  /** out [rows, columns] = x [rows, inner] W. */
-  multiply(x: Float32Array, rows: number, out: Float32Array): void;
+  /** True when it should be read back and packed anew: what it shared a session with has gone. */
+  readonly unsettled?: boolean;
+  /**
+   * out [rows, columns] = x [rows, inner] W. `source` tells whether a later x is the same: weights that share
+   * a session are then multiplied once.
+   */
+  multiply(x: Float32Array, rows: number, out: Float32Array, source?: object): void;
   /** Its values, in the layout they were given in. */
   unpack(): Float32Array;
   dispose(): void;
@@ -96,25 +101,40 @@ export class PackedWeight implements ConstantWeight {
   /** The values as they were packed, bit for bit: the identity times W, with the signs of zeros put back. */
   unpack(): Float32Array {
     const { inner, columns } = this;
-    const product = new Float32Array(inner * columns);
-    for (let start = 0; start < inner; start += IDENTITY_ROWS) {
-      const rows = Math.min(IDENTITY_ROWS, inner - start);
-      const identity = new Float32Array(rows * inner);
-      for (let row = 0; row < rows; row++) identity[row * inner + start + row] = 1;
-      this.multiply(identity, rows, product.subarray(start * columns, (start + rows) * columns));
-    }
+    const product = identityProduct(inner, columns, (identity, rows, out) =>
+      this.multiply(identity, rows, out),
+    );
     const values = this.transposed ? transpose(product, inner, columns) : product;
-    const signs = this.#negativeZeros;
-    if (signs !== undefined) {
-      for (let index = 0; index < values.length; index++) {
-        if ((signs[index >> 3]! >> (index & 7)) & 1) values[index] = -0;
-      }
-    }
+    restoreSigns(values, this.#negativeZeros);
     return values;
   }
 
   dispose(): void {
     this.#session.dispose();
+  }
+}
+
+/** W [inner, columns] as the product of the identity and W. */
+export function identityProduct(
+  inner: number,
+  columns: number,
+  multiply: (identity: Float32Array, rows: number, out: Float32Array) => void,
+): Float32Array {
+  const product = new Float32Array(inner * columns);
+  for (let start = 0; start < inner; start += IDENTITY_ROWS) {
+    const rows = Math.min(IDENTITY_ROWS, inner - start);
+    const identity = new Float32Array(rows * inner);
+    for (let row = 0; row < rows; row++) identity[row * inner + start + row] = 1;
+    multiply(identity, rows, product.subarray(start * columns, (start + rows) * columns));
+  }
+  return product;
+}
+
+/** Puts back the signs of zeros that `signsOfZeros` noted. */
+export function restoreSigns(values: Float32Array, signs: Uint8Array | undefined): void {
+  if (signs === undefined) return;
+  for (let index = 0; index < values.length; index++) {
+    if ((signs[index >> 3]! >> (index & 7)) & 1) values[index] = -0;
   }
 }
 
@@ -129,7 +149,7 @@ function transpose(x: Float32Array, rows: number, columns: number): Float32Array
 }
 
 /** A bit set of the negative zeros, undefined when there is none; a sum over products loses their sign. */
-function signsOfZeros(values: Float32Array): Uint8Array | undefined | 'not finite' {
+export function signsOfZeros(values: Float32Array): Uint8Array | undefined | 'not finite' {
   let signs: Uint8Array | undefined;
   for (let index = 0; index < values.length; index++) {
     const value = values[index]!;

@@ -1,8 +1,10 @@
 // When a right operand counts as a constant weight and moves into a session of its own.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OrtBackend } from '../ort-backend.ts';
+import type { TensorRecord } from '../storage/tensor-record.ts';
 import { dropArray } from './collect-garbage.ts';
 import { EightBitWeight } from './eight-bit-weight.ts';
+import { JoinedWeight, JoinedWeights } from './joined-weights.ts';
 import { type ConstantWeight, PackedWeight } from './packed-weight.ts';
 
 /** Smaller matrices stay in cache, where packing gains nothing over its 20 ms. */
@@ -26,6 +28,7 @@ export function packedFor(
 ): ConstantWeight | undefined {
   const { weight, transposed, rows } = use;
   const record = backend.record(weight.dataId);
+  if (record.packed?.unsettled === true) record.readBack();
   if (record.packed !== undefined) {
     if (record.packed.transposed === transposed) return record.packed;
     return undefined;
@@ -52,4 +55,54 @@ export function packedFor(
   record.pack(packed);
   dropArray(values.byteLength);
   return packed;
+}
+
+/** Weights that could not be joined (NaN in one, no room for the file): not tried again. */
+const unjoinable = new WeakSet<TensorRecord>();
+
+/**
+ * The session that holds `weights` (rank 2, of one left operand) side by side, made now if each has earned its
+ * packing; undefined when they are multiplied one by one.
+ */
+export function joinedFor(
+  backend: OrtBackend,
+  use: { readonly weights: readonly TensorInfo[]; readonly rows: number },
+): JoinedWeights | undefined {
+  const { weights, rows } = use;
+  const records = weights.map(({ dataId }) => backend.record(dataId));
+  const first = records[0]!.packed;
+  if (first instanceof JoinedWeight) {
+    const { members, broken } = first.group;
+    const whole = members.length === records.length && !broken;
+    return whole && members.every((member, i) => member === records[i]!.packed)
+      ? first.group
+      : undefined;
+  }
+  // 8-bit weights have a layout of their own; a few milliseconds of many rows do not repay joining.
+  if (backend.weights !== 'float32' || rows > FEW_ROWS) return undefined;
+  const inner = weights[0]!.shape[0]!;
+  const ready = (record: TensorRecord, { shape }: TensorInfo): boolean => {
+    if (unjoinable.has(record) || record.dtype !== 'float32') return false;
+    if (shape.length !== 2 || shape[0] !== inner) return false;
+    if (inner * shape[1]! < SMALLEST_WEIGHT) return false;
+    if (record.packed !== undefined) {
+      return record.packed instanceof PackedWeight && !record.packed.transposed;
+    }
+    const enough = record.poolable ? USES_BEFORE_PACKING : 1;
+    return record.constant || record.uses + 1 >= enough;
+  };
+  if (new Set(records).size < records.length) return undefined;
+  if (!records.every((record, i) => ready(record, weights[i]!))) return undefined;
+  const values = records.map((record) => record.readBack() as Float32Array);
+  const joined = JoinedWeights.join({ values, inner, threads: backend.threads });
+  if (joined === undefined) {
+    for (const record of records) unjoinable.add(record);
+    return undefined;
+  }
+  records.forEach((record, i) => {
+    record.pack(joined.members[i]!);
+    // The array of the weight and its place in the joined one.
+    dropArray(2 * values[i]!.byteLength);
+  });
+  return joined;
 }
