@@ -1,11 +1,11 @@
 // A run killed at random points and started again must end with the bytes of an uninterrupted one.
 // SAFEINFER_KILLS sets how often (default 3; the issue's bar is 50).
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStore } from '../src/store/open-store.ts';
+import { openStore, type Store } from '../src/store/open-store.ts';
 import { runSafeInfer, safeInferCommand } from './run-safeinfer.ts';
 
 const KILLS = Number(process.env['SAFEINFER_KILLS'] ?? 3);
@@ -23,7 +23,7 @@ edits:
   - name: unedited
   - { name: ROME, rome: { facts: pocket, count: 1, layer: 1 } }
 benchmarks:
-  - { use: pocket-harmful, limit: 6 }
+  - { use: pocket-harmful, limit: ${Math.max(6, Math.ceil(KILLS / 2))} }
   - { use: pocket-how-to, limit: 4 }
 judge: pocket
 maxNewTokens: 10
@@ -36,20 +36,26 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'safeinfer-kill-'));
   writeFileSync(join(folder, 'kill.yaml'), experiment);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  watched?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const args = (place: string): string[] => ['run', 'kill.yaml', '--out', `${place}/out`];
 
-/** Starts the run and kills it once the store has grown by `growth` entries. */
-function killAfter(growth: number): Promise<'killed' | 'finished'> {
+/** Starts the run and kills it a moment after the store has grown by `growth` entries: in the middle of a batch. */
+function killAfter(growth: number, momentMs: number): Promise<'killed' | 'finished'> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, safeInferCommand(args('killed')), {
       cwd: folder,
       stdio: 'ignore',
     });
     const start = entries();
+    let due = false;
     const timer = setInterval(() => {
-      if (entries() >= start + growth) child.kill('SIGKILL');
+      if (due || entries() < start + growth) return;
+      due = true;
+      setTimeout(() => child.kill('SIGKILL'), momentMs);
     }, 20);
     child.on('exit', (_, signal) => {
       clearInterval(timer);
@@ -58,10 +64,15 @@ function killAfter(growth: number): Promise<'killed' | 'finished'> {
   });
 }
 
+let watched: Store | undefined;
+
+/** Through one connection that stays open: it sees what the run commits, and costs it nothing. */
 function entries(): number {
+  const file = join(folder, 'killed/store.sqlite');
+  if (!watched && !existsSync(file)) return 0;
   try {
-    using store = openStore(join(folder, 'killed/store.sqlite'));
-    return store.size();
+    watched ??= openStore(file);
+    return watched.size();
   } catch {
     // The run is creating it at this moment.
     return 0;
@@ -76,14 +87,15 @@ describe('a run that is killed', () => {
     // Seeded, so that a failure can be repeated: between one and four stored batches of life each time.
     for (let i = 0; i < KILLS; i += 1) {
       const growth = KILLS > 10 ? 1 : 2 + ((i * 7) % 5);
-      if ((await killAfter(growth)) === 'killed') kills += 1;
+      if ((await killAfter(growth, (i * 37) % 120)) === 'killed') kills += 1;
     }
-    expect(kills).toBeGreaterThan(0);
+    // The last lives may find nothing left to do.
+    expect(kills).toBeGreaterThanOrEqual(KILLS > 10 ? KILLS - 2 : 1);
     expect(runSafeInfer(args('killed'), folder).code).toBe(0);
     for (const name of REPORTS) {
       const bytes = (place: string): string =>
         readFileSync(join(folder, place, 'out', name), 'utf8').replaceAll(`${place}/out`, 'out');
-      expect(bytes('killed')).toBe(bytes('plain'));
+      expect(bytes('killed') === bytes('plain'), `${name} has the bytes of a plain run`).toBe(true);
     }
     using one = openStore(join(folder, 'plain/store.sqlite'));
     using other = openStore(join(folder, 'killed/store.sqlite'));

@@ -22,6 +22,6 @@ export function readBeside(path: string, experimentFile: string, what: string): 
   }
 }
 
-export function sha256Of(bytes: Uint8Array): string {
+export function sha256Of(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

@@ -32,13 +32,14 @@ export async function loadBenchmark(options: {
   const wording = wordingOf(prompt);
   const pocket = pocketBenchmark({ name: config.use, style: wording, limit: wanted });
   const style = composeStyle({ prompt, ownWording: pocket !== undefined, experimentFile });
-  if (pocket) return { ...pocket, style };
+  const name = config.name ?? config.use;
+  if (pocket) return { ...pocket, name, style };
   const whole = await loadSet(config, experimentFile);
   const dataset =
     wanted === undefined || wanted >= whole.items.length
       ? whole
       : sampleDataset(whole, { limit: wanted, seed: 0, stratified: false });
-  return { name: config.use, dataset, style, source: sourceOf(dataset, config) };
+  return { name, dataset, style, source: sourceOf(dataset, config) };
 }
 
 async function loadSet(config: BenchmarkConfig, experimentFile: string): Promise<Dataset> {

@@ -8,6 +8,7 @@ import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { registerJudgeCommand } from './judge-command.ts';
 import { registerReportCommand } from './report-command.ts';
+import { registerRunCommands } from './register-run-commands.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
 import { registerTraceCommand } from './trace-command.ts';
 import { registerBenchCommand } from './bench-command.ts';
@@ -38,10 +39,12 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     )
     .option('--no-store', 'keep no answers: an interrupted run starts again')
     .option('--show-harmful', 'do not mask harmful text in the report', false)
+    .option('--queue <url>', 'redis://host:port: workers make the answers (see safeinfer worker)')
     .option('--json', 'progress and result as JSON lines', false)
     .action((experiment: string, flags: RunFlags) =>
       runCommand({ experiment, flags, signal: options.signal }),
     );
+  registerRunCommands(program, options.signal);
   program
     .command('eval')
     .description('ask one model the questions of some sets and show what every local judge says')

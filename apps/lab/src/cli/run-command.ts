@@ -17,6 +17,8 @@ export interface RunFlags {
   /** File of finished answers; false with --no-store. */
   readonly store?: string | false;
   readonly json?: boolean;
+  /** redis://…: workers elsewhere make the answers. */
+  readonly queue?: string;
 }
 
 export async function runCommand(options: {
@@ -57,7 +59,7 @@ export async function runCommand(options: {
 /** Runs and says what came out; the exit code tells of items without an answer. */
 export async function finishRun(
   options: Pick<Parameters<typeof runSession>[0], 'run' | 'directory' | 'prepare' | 'signal'> & {
-    readonly flags: Pick<RunFlags, 'json' | 'showHarmful'>;
+    readonly flags: Pick<RunFlags, 'json' | 'queue' | 'showHarmful'>;
   },
 ): Promise<void> {
   const { flags, directory } = options;
@@ -65,6 +67,7 @@ export async function finishRun(
   const finished = await runSession({
     ...options,
     showHarmful: flags.showHarmful ?? false,
+    queue: flags.queue,
     progress: flags.json ? createProgressEvents() : createProgressLine(),
   });
   if (finished.failed > 0) process.exitCode = EXIT.partial;

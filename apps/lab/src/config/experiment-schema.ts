@@ -61,6 +61,8 @@ const benchmarkSchema = z.strictObject({
   use: z.string().min(1),
   /** File of the dataset, for sets that are not bundled. */
   path: z.string().min(1).optional(),
+  /** What results call it; needed when one set is used twice with different files. */
+  name: name.optional(),
   limit: z.int().min(1).optional(),
 });
 

@@ -1,11 +1,6 @@
 // The unit of work: one batch of rows of one arm on one benchmark. It is done whole or not at all.
-import {
-  contentHash,
-  deriveSeed,
-  type Item,
-  type PromptStyle,
-  type RenderedPrompt,
-} from '@safeinfer/harmeval';
+import { deriveSeed, type Item, type PromptStyle, type RenderedPrompt } from '@safeinfer/harmeval';
+import { sha256Of } from '../arms/arm-files.ts';
 import { prependSystem } from '../arms/system-prompt.ts';
 import type { Benchmark } from '../benchmarks/benchmark.ts';
 import { type AnswerContext, answerKeys } from '../store/answer-key.ts';
@@ -45,16 +40,25 @@ export function unitsOf(options: {
     const trials = items.slice(from, from + batchSize).map(
       (item): UnitTrial => ({
         item,
-        // The seed that the runner gives the item, so that both render the same text.
         rendered: benchmark.style.render(item, {
-          seed: deriveSeed({ run: options.seed, item: item.id, repeat: 0 }),
+          // The seed that the runner gives the item, so that both render the same text; few styles ask for it.
+          get seed() {
+            return deriveSeed({ run: options.seed, item: item.id, repeat: 0 });
+          },
         }),
       }),
     );
     const keys = trials.map(({ rendered }) =>
       answerKeys(context, prependSystem(rendered.prompt, systemPrompt)),
     );
-    units.push({ id: contentHash(keys.map(([first]) => first)), edit, arm, context, trials, keys });
+    units.push({
+      id: sha256Of(keys.map(([first]) => first).join('\n')),
+      edit,
+      arm,
+      context,
+      trials,
+      keys,
+    });
   }
   return units;
 }

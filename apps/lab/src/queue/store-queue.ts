@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { throwIfAborted } from '@safeinfer/backend';
 import type { Unit } from '../plan/unit.ts';
 import type { Store } from '../store/open-store.ts';
+import type { Collected } from '../store/stored-generate.ts';
 import { createLeases } from './leases.ts';
 import type { WorkQueue } from './work-queue.ts';
 
@@ -14,6 +15,12 @@ export function isStored(unit: Unit, store: Store): boolean {
   return unit.keys.every(
     (own) => own.some((key) => store.has(key)) || store.failure(own[0]!) !== undefined,
   );
+}
+
+/** One transaction of answers: a unit is there whole or not at all. */
+export function keep({ answers, failures }: Collected, store: Store): void {
+  if (failures.size > 0) store.setFailures(failures);
+  store.set(answers);
 }
 
 export function createStoreQueue(options: {
@@ -33,17 +40,17 @@ export function createStoreQueue(options: {
           if (isStored(unit, store)) onDone(unit);
           else if (!leases.claim(unit.id)) held.push(unit);
           else {
+            let made: Collected | undefined;
             try {
               // Between the look and the claim another process may have finished it.
               if (!isStored(unit, store)) {
-                const { answers, failures } = await work(unit);
-                if (failures.size > 0) store.setFailures(failures);
-                store.set(answers);
+                made = await work(unit);
+                keep(made, store);
               }
             } finally {
               leases.release(unit.id);
             }
-            onDone(unit);
+            onDone(unit, made);
           }
         }
         open = held;

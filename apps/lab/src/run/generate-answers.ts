@@ -3,9 +3,12 @@ import type { Generate } from '@safeinfer/harmeval';
 import { armGenerate } from '../arms/arm-generate.ts';
 import { type BuiltArm, buildArm } from '../arms/build-arm.ts';
 import type { TermSources } from '../arms/term-sources.ts';
+import type { Experiment } from '../config/experiment-schema.ts';
 import { applyEdit } from '../edits/apply-edit.ts';
 import { hasChatTemplate } from '../model/has-chat-template.ts';
 import type { OpenModel } from '../model/open-model.ts';
+import { type Measured, termsOf } from '../plan/estimate.ts';
+import type { PlannedArm } from '../plan/plan-arms.ts';
 import type { Cell, ExperimentPlan } from '../plan/plan-experiment.ts';
 import { runUnit } from '../plan/run-unit.ts';
 import type { Unit } from '../plan/unit.ts';
@@ -27,6 +30,8 @@ export interface GeneratedAnswers {
   readonly vectors: readonly ArmVector[];
   /** Keys of vectors and edits. */
   readonly keys: readonly string[];
+  /** At most: answers that end early count as long ones, as they do in an estimate. */
+  readonly measured: Measured;
 }
 
 export async function generateAnswers(options: {
@@ -47,6 +52,7 @@ export async function generateAnswers(options: {
   const notes: { what: string; text: string }[] = [];
   const vectors: ArmVector[] = [];
   const keys: string[] = [];
+  const measured: Measured = { rows: 0, seconds: 0 };
   for (const [edit, planned] of plan.edits.entries()) {
     using applied = await applyEdit({
       ...planned,
@@ -81,29 +87,33 @@ export async function generateAnswers(options: {
         const generate = cellGenerate({ plan, built, cell, opened });
         await queue.offer({
           units: plan.unitsOf(cell),
+          needs: [...applied.keys, ...built.keys],
           work: async (unit) => {
-            const done = await runUnit({
-              unit,
-              generate,
-              systemPrompt: config.systemPrompt,
-              store,
-              signal,
-            });
-            failures.count(done);
-            return done;
+            const from = performance.now();
+            const { systemPrompt } = config;
+            const made = await runUnit({ unit, generate, systemPrompt, store, signal });
+            measured.seconds += (performance.now() - from) / 1000;
+            measured.rows += unit.trials.length * experiment.maxNewTokens * termsOf(plan, arm);
+            return made;
           },
-          onDone: (unit) => options.onUnit(unit, cell),
+          onDone: (unit, made) => {
+            if (made) failures.count(made);
+            options.onUnit(unit, cell);
+          },
         });
       }
     }
   }
   await queue.finish();
-  return { notes, vectors, keys };
+  return { notes, vectors, keys, measured };
 }
 
 /** The generator of one cell: its arm's plan under its sampling and seed. */
 export function cellGenerate(options: {
-  readonly plan: Pick<ExperimentPlan, 'experiment' | 'arms'>;
+  readonly plan: {
+    readonly experiment: Experiment;
+    readonly arms: readonly Pick<PlannedArm, 'sampling'>[];
+  };
   readonly built: BuiltArm;
   readonly cell: Pick<Cell, 'arm' | 'context'>;
   readonly opened: OpenModel;

@@ -1,6 +1,7 @@
 // Runs an experiment: every answer into the store, then one judged record an item.
 import type { TermSources } from '../arms/term-sources.ts';
 import type { OpenModel } from '../model/open-model.ts';
+import type { Measured } from '../plan/estimate.ts';
 import type { ExperimentPlan } from '../plan/plan-experiment.ts';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
 import type { WorkQueue } from '../queue/work-queue.ts';
@@ -18,6 +19,7 @@ export interface RunOutcome {
   /** Keys of vectors and edits that the run used. */
   readonly keys: readonly string[];
   readonly failed: number;
+  readonly measured: Measured;
 }
 
 export async function runExperiment(options: {

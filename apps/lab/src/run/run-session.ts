@@ -1,10 +1,13 @@
 // One run from start to end in its directory: what `run`, `resume` and `retry` have in common.
 import { type BackendName, useBackend } from '@safeinfer/backend';
 import { createTermSources } from '../arms/term-sources.ts';
+import { version } from '../cli/version.ts';
 import { openModel } from '../model/open-model.ts';
+import { rateName } from '../plan/estimate.ts';
 import { planExperiment } from '../plan/plan-experiment.ts';
 import { createProgressFile } from '../progress/progress-file.ts';
 import type { ProgressLine } from '../progress/progress-line.ts';
+import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createStoreQueue } from '../queue/store-queue.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { usesOf } from '../store/uses.ts';
@@ -28,6 +31,8 @@ export async function runSession(options: {
   readonly directory: RunDirectory;
   readonly showHarmful: boolean;
   readonly progress: ProgressLine;
+  /** redis://…: workers elsewhere make the answers. */
+  readonly queue?: string | undefined;
   /** Before anything runs: `retry` forgets failures here. */
   readonly prepare?: ((store: Store) => void) | undefined;
   readonly signal: AbortSignal;
@@ -61,7 +66,21 @@ export async function runSession(options: {
   const lines = directory.lines('results.jsonl');
   const records: TrialRecord[] = [];
   try {
-    await using queue = createStoreQueue({ store, signal });
+    await using queue =
+      options.queue === undefined
+        ? createStoreQueue({ store, signal })
+        : await createRedisQueue({
+            url: options.queue,
+            store,
+            run: {
+              experiment,
+              experimentFile,
+              modelSha256: opened.sha256,
+              backend: backend.name,
+              version,
+            },
+            signal,
+          });
     const outcome = await runExperiment({
       plan,
       opened,
@@ -82,6 +101,9 @@ export async function runSession(options: {
     });
     uses.add([...outcome.keys, ...records.flatMap(({ key }) => (key === undefined ? [] : [key]))]);
     lines.finish();
+    const { rows, seconds } = outcome.measured;
+    if (rows > 0)
+      store.remember(rateName(opened.sha256, backend.name), { rowsPerSecond: rows / seconds });
     for (const { edit, arm, vector } of outcome.vectors) {
       const names = { arm: plan.arms[arm]!.arm.name, edit: plan.edits[edit]!.edit.name };
       const amplification = plan.arms[arm]!.arm.steer?.safetyAmplification;

@@ -1,5 +1,6 @@
 // The address of one answer: the arm's identity, what it reads, how long it may be, and the seed if there is chance.
-import { generationKey, type Prompt } from '@safeinfer/harmeval';
+import { createHash } from 'node:crypto';
+import { canonicalJson, type Prompt } from '@safeinfer/harmeval';
 
 /** Everything besides the prompt that decides an answer. */
 export interface AnswerContext {
@@ -10,9 +11,13 @@ export interface AnswerContext {
   readonly seed: number | null;
 }
 
+/** One address for each identity. Called for every answer of a plan, so the prompt is written out once for all. */
 export function answerKeys(context: AnswerContext, prompt: Prompt): string[] {
   const { identities, maxNewTokens, seed } = context;
+  const text = canonicalJson(prompt);
   return identities.map((identity) =>
-    generationKey(identity, { prompt, sampling: { maxNewTokens }, seed: seed ?? 0 }),
+    createHash('sha256')
+      .update(`answer\n${identity}\n${maxNewTokens}\n${seed}\n${text}`)
+      .digest('hex'),
   );
 }
