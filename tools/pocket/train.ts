@@ -1,8 +1,9 @@
 // Trains a model of the bundled architecture with our own trainer, on the files of write-corpus.ts. One command,
-// seeded; running it again resumes. It follows train_torch.py in everything but the subject mask of the lower layers,
-// so facts it teaches are not tied to the subject's position.
+// seeded; running it again resumes. It follows train_torch.py, subject mask of the lower layers included; with --plan it
+// takes its start, its batches and its masks from what `train_torch.py --write-plan DIR` wrote, and the two curves agree.
 // usage: tsx --conditions=@safeinfer/source train.ts <corpus dir> <run dir> <steps> [--model-dir DIR] [--config FILE]
-//        [--backend NAME] [--documents N] [--rate X] [--decay-from N] [--seed N]
+//        [--backend NAME] [--threads N] [--documents N] [--rate X] [--decay-from N] [--seed N] [--low-layers N]
+//        [--mask-share X] [--plan DIR]
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,13 +15,17 @@ import {
   permutation,
   type TrainingExample,
   train,
+  type VisibilityPlan,
 } from '@safeinfer/finetune';
 import {
   createModel,
+  type KeyVisibility,
+  loadModel,
   type ModelConfig,
   normals,
   readModelConfig,
   saveModel,
+  uniformAt,
   type WeightName,
   weightShapes,
 } from '@safeinfer/transformer';
@@ -33,6 +38,8 @@ const BUDGET = 1200;
 /** Documents sorted by length together. */
 const WINDOW = 1024;
 const WARMUP = 60;
+/** The bit of a flag that marks a token of a fact's subject. */
+const SUBJECT = 0x80;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,10 +47,14 @@ const { values, positionals } = parseArgs({
     'model-dir': { type: 'string' },
     config: { type: 'string', default: '../../packages/pocket/model/config.json' },
     backend: { type: 'string', default: 'auto' },
+    threads: { type: 'string' },
     documents: { type: 'string' },
     rate: { type: 'string', default: '3e-3' },
     'decay-from': { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
+    'low-layers': { type: 'string', default: '5' },
+    'mask-share': { type: 'string', default: '0.7' },
+    plan: { type: 'string' },
   },
 });
 const [corpus, run, stepsText] = positionals;
@@ -51,10 +62,17 @@ if (corpus === undefined || run === undefined || stepsText === undefined) {
   throw new Error('usage: train.ts <corpus dir> <run dir> <steps> [options]');
 }
 const seed = Number(values.seed);
-const report = await useBackend({ name: values.backend as BackendName | 'auto' });
+const report = await useBackend({
+  name: values.backend as BackendName | 'auto',
+  ...(values.threads === undefined ? {} : { threads: Number(values.threads) }),
+});
 const config = readModelConfig(JSON.parse(readFileSync(values.config, 'utf8')));
-using model = createModel({ config, weights: startingWeights(config, seed) });
-const data = readCorpus(corpus, Number(values.documents ?? Number.POSITIVE_INFINITY));
+using model =
+  values.plan === undefined
+    ? createModel({ config, weights: startingWeights(config, seed) })
+    : await loadModel({ path: values.plan });
+const { data, subjects } = readCorpus(corpus, Number(values.documents ?? Number.POSITIVE_INFINITY));
+const plan = values.plan === undefined ? ownPlan() : torchPlan(values.plan);
 mkdirSync(run, { recursive: true });
 console.log(JSON.stringify({ backend: report.name, documents: data.length }));
 
@@ -70,7 +88,8 @@ const { model: trained } = await train({
     warmupFrom: 'first',
     decayFrom: Number(values['decay-from']),
   },
-  batch: shortAndLong(data.map(({ tokens }) => tokens.length)),
+  batch: plan.batch,
+  visibility: plan.visibility,
   normalise: 'batches',
   steps: Number(stepsText),
   seed,
@@ -98,18 +117,76 @@ if (values['model-dir'] !== undefined) {
 }
 trained.dispose();
 
-/** Documents as examples; the low seven bits of a flag are the weight in percent. */
-function readCorpus(directory: string, limit: number): TrainingExample[] {
+interface Plan {
+  readonly batch: BatchPlan;
+  readonly visibility: VisibilityPlan;
+}
+
+function ownPlan(): Plan {
+  const layers = Number(values['low-layers']);
+  const share = Number(values['mask-share']);
+  const masked = (step: number, part: number): boolean =>
+    uniformAt(mixSeeds(seed, 9, step), part) < share;
+  return {
+    batch: shortAndLong(data.map(({ tokens }) => tokens.length)),
+    visibility: {
+      name: JSON.stringify({ subjectMask: { layers, share } }),
+      of: ({ step, microBatch, indices }) =>
+        masked(step, microBatch) ? hiddenSubjects(indices, layers) : undefined,
+    },
+  };
+}
+
+/** Batches and masks of train_torch.py, which counts documents as the corpus does. */
+function torchPlan(directory: string): Plan {
+  const { lowLayers, steps } = JSON.parse(readFileSync(join(directory, 'plan.json'), 'utf8')) as {
+    readonly lowLayers: number;
+    readonly steps: readonly {
+      readonly batches: readonly (readonly number[])[];
+      readonly masked: readonly boolean[];
+    }[];
+  };
+  const example = new Map(data.map(({ id }, i) => [id, i]));
+  const at = (step: number): (typeof steps)[number] => steps[step] as (typeof steps)[number];
+  return {
+    batch: {
+      name: JSON.stringify({ plan: directory }),
+      step: (step) =>
+        at(step).batches.map((part) => part.map((i) => example.get(`document ${i}`) as number)),
+    },
+    visibility: {
+      name: JSON.stringify({ plan: directory }),
+      of: ({ step, microBatch, indices }) =>
+        at(step).masked[microBatch] ? hiddenSubjects(indices, lowLayers) : undefined,
+    },
+  };
+}
+
+/** In the lower layers tokens that are not a subject cannot see subject tokens: facts must be recalled at the subject. */
+function hiddenSubjects(indices: readonly number[], layers: number): KeyVisibility | undefined {
+  const flags = indices.map((index) => subjects[index] as Uint8Array);
+  if (!flags.some((own) => own.some((flag) => flag === 1))) return undefined;
+  return {
+    layers: (layer) => layer < layers,
+    visible: (row, query, key) => flags[row]?.[query] === 1 || flags[row]?.[key] !== 1,
+  };
+}
+
+/** Documents as examples, and which of their tokens are a subject; the low seven bits of a flag are the weight in percent. */
+function readCorpus(
+  directory: string,
+  limit: number,
+): { readonly data: TrainingExample[]; readonly subjects: Uint8Array[] } {
   const read = (name: string): ArrayBuffer => {
     const bytes = readFileSync(join(directory, name));
     return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   };
   const tokens = new Uint16Array(read('tokens.u16'));
   const offsets = new Uint32Array(read('offsets.u32'));
-  const weights = Float32Array.from(
-    new Uint8Array(read('flags.u8')),
-    (flag) => (flag & 0x7f) / 100,
-  );
+  const flags = new Uint8Array(read('flags.u8'));
+  const weights = Float32Array.from(flags, (flag) => (flag & 0x7f) / 100);
+  const subject = flags.map((flag) => ((flag & SUBJECT) === 0 ? 0 : 1));
+  const subjects: Uint8Array[] = [];
   const examples: TrainingExample[] = [];
   for (let i = 0; i + 1 < offsets.length && examples.length < limit; i++) {
     const range = [offsets[i] as number, offsets[i + 1] as number] as const;
@@ -119,8 +196,9 @@ function readCorpus(directory: string, limit: number): TrainingExample[] {
       tokens: tokens.subarray(...range),
       weights: weights.subarray(...range),
     });
+    subjects.push(subject.subarray(...range));
   }
-  return examples;
+  return { data: examples, subjects };
 }
 
 /** One micro-batch of short and one of long documents a step, each in a seeded order of its own. */

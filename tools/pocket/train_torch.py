@@ -43,6 +43,7 @@ def arguments():
     p.add_argument("--model-dir", help="where to write config.json, generation_config.json and model.safetensors")
     p.add_argument("--export-average", action="store_true", help="export the running mean of the weights")
     p.add_argument("--export-only", action="store_true", help="export the checkpoint as it is and train nothing")
+    p.add_argument("--write-plan", help="write starting weights, batches and masks here for train.ts, and train on")
     p.add_argument("--checkpoint-seconds", type=float, default=120)
     p.add_argument("--stop-at", type=int, help="stop (with a checkpoint) before this step")
     return p.parse_args()
@@ -113,7 +114,7 @@ def gradients(model: Llama, corpus: Corpus, docs: np.ndarray, mask_rows: bool, l
     return loss.item(), torch.autograd.grad(loss, list(model.parameters()))
 
 
-def save_model(model: Llama, weights: dict, path: str) -> None:
+def save_model(model: Llama, weights: dict, path: str, dtype: torch.dtype = torch.float16) -> None:
     os.makedirs(path, exist_ok=True)
     c = asdict(model.c)
     rope = c.pop("rope_theta")
@@ -132,15 +133,33 @@ def save_model(model: Llama, weights: dict, path: str) -> None:
         "bos_token_id": 1,
         "eos_token_id": 2,
         "pad_token_id": 0,
-        "torch_dtype": "float16",
+        "torch_dtype": str(dtype).split(".")[-1],
         "use_cache": True,
     }
     generation = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "do_sample": False, "max_new_tokens": 32}
     for name, value in (("config.json", config), ("generation_config.json", generation)):
         with open(f"{path}/{name}", "w") as f:
             f.write(json.dumps(value, indent=2) + "\n")
-    state = {f"model.{k}": v.half().contiguous() for k, v in weights.items()}
+    state = {f"model.{k}": v.to(dtype).contiguous() for k, v in weights.items()}
     save_file(state, f"{path}/model.safetensors", metadata={"format": "pt"})
+
+
+def masks(seed: int, step: int, share: float) -> list[bool]:
+    """Which of a step's two micro-batches hide subjects; drawn from the step, so that a resumed run sees the same."""
+    return [bool(m) for m in np.random.default_rng([seed, 9, step]).random(2) < share]
+
+
+def write_plan(path: str, model: Llama, short: list, long: list, a) -> None:
+    save_model(model, model.state_dict(), path, torch.float32)
+    steps = [
+        {
+            "batches": [short[step % len(short)].tolist(), long[step % len(long)].tolist()],
+            "masked": masks(a.seed, step, a.mask_p),
+        }
+        for step in range(a.steps)
+    ]
+    with open(f"{path}/plan.json", "w") as f:
+        json.dump({"lowLayers": a.low_layers, "steps": steps}, f)
 
 
 def main() -> None:
@@ -169,6 +188,8 @@ def main() -> None:
     corpus = Corpus(a.corpus, config.max_position_embeddings)
     short = corpus.batches(True, a.budget, a.seed)
     long = corpus.batches(False, a.budget, a.seed)
+    if a.write_plan:
+        write_plan(a.write_plan, model, short, long, a)
     average = {k: v.detach().clone() for k, v in model.state_dict().items()}
     step, tokens, seconds = 0, 0, 0.0
     path = f"{a.run}/checkpoint.pt"
@@ -212,10 +233,9 @@ def main() -> None:
         rate = a.lr * min((step + 1) / 60, 1) * decay
         for g in optimizer.param_groups:
             g["lr"] = rate
-        # Drawn from the step's own seed, so that a resumed run sees the same masks.
-        masked = np.random.default_rng([a.seed, 9, step]).random(2) < a.mask_p
+        masked = masks(a.seed, step, a.mask_p)
         parts = [batches[step % len(batches)] for batches in (short, long)]
-        jobs = [pool.submit(gradients, model, corpus, docs, bool(m), a.low_layers) for docs, m in zip(parts, masked)]
+        jobs = [pool.submit(gradients, model, corpus, docs, m, a.low_layers) for docs, m in zip(parts, masked)]
         results = [job.result() for job in jobs]
         for kind, (loss, _) in enumerate(results):
             if not np.isfinite(loss):

@@ -38,4 +38,5 @@ export type {
   TrainOptions,
   TrainProgress,
   TrainRecord,
+  VisibilityPlan,
 } from './training/train-options.ts';

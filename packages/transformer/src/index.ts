@@ -111,6 +111,7 @@ export { type SaveModelOptions, saveModel } from './model/save-model.ts';
 export type { TextCodec } from './model/text-codec.ts';
 export type { Trace, TraceOptions } from './model/trace.ts';
 export { Transformer, type TransformerParts } from './model/transformer.ts';
+export type { KeyVisibility } from './ops/key-visibility.ts';
 // --- end of engine ---
 
 // --- Families: configs and checkpoints ---

@@ -1,5 +1,5 @@
 // One pass over some examples: the rows to run, and where and how much each prediction counts.
-import type { Row, Transformer } from '@safeinfer/transformer';
+import type { KeyVisibility, Row, Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainingExample } from '../data/example.ts';
 import { weightedCrossEntropy } from './cross-entropy.ts';
@@ -63,8 +63,9 @@ export function batchLoss(options: {
   readonly batch: MicroBatch;
   readonly binding: Binding;
   readonly factor: number;
+  readonly visibility?: KeyVisibility | undefined;
 }): tf.Scalar {
-  const { model, batch, binding, factor } = options;
+  const { model, batch, binding, factor, visibility } = options;
   const { adapter, weights } = binding;
   const rows = batch.rows.map(
     (tokens): Row => (adapter === undefined ? { tokens } : { tokens, adapter: ADAPTER }),
@@ -73,6 +74,7 @@ export function batchLoss(options: {
     rows,
     ...(batch.lines === undefined ? {} : { logitTokens: batch.lines }),
     ...(weights === undefined ? {} : { weights }),
+    ...(visibility === undefined ? {} : { visibility }),
     ...(adapter === undefined ? {} : { adapters: new Map([[ADAPTER, adapter]]) }),
   });
   const scaled = batch.weights.map((weight) => weight * factor);

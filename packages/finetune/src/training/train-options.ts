@@ -1,5 +1,5 @@
 // What a training run takes and gives.
-import type { Transformer } from '@safeinfer/transformer';
+import type { KeyVisibility, Transformer } from '@safeinfer/transformer';
 import type { LoraAdapter } from '../adapters/lora-adapter.ts';
 import type { BatchOptions, BatchPlan } from '../data/batch-plan.ts';
 import type { TrainingExample } from '../data/example.ts';
@@ -33,9 +33,23 @@ export interface TrainOptions<M extends Method = Method> {
     /** Also evaluated after the last step. */
     readonly everySteps: number;
   };
+  /** Hides earlier tokens from some tokens while training; evaluation sees all. */
+  readonly visibility?: VisibilityPlan;
   readonly signal?: AbortSignal;
   /** Called after every step, and after every evaluation and checkpoint. */
   readonly onProgress?: (progress: TrainProgress) => void;
+}
+
+/** A pure function of the step, like a batch plan. */
+export interface VisibilityPlan {
+  /** Describes the plan in checkpoints: two plans of one name and data must be the same plan. */
+  readonly name: string;
+  /** For a micro-batch whose rows are the examples `indices`; undefined hides nothing. */
+  of(at: {
+    readonly step: number;
+    readonly microBatch: number;
+    readonly indices: readonly number[];
+  }): KeyVisibility | undefined;
 }
 
 export interface CheckpointOptions {

@@ -1,6 +1,6 @@
 // The steps of a training run, and the tensors that live across them.
 import { SafeInferError, TensorScope, throwIfAborted } from '@safeinfer/backend';
-import { discardTape } from '@safeinfer/transformer';
+import { discardTape, type KeyVisibility } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BatchPlan } from '../data/batch-plan.ts';
 import { dataDigest } from '../data/data-digest.ts';
@@ -109,7 +109,8 @@ export class TrainingLoop implements Disposable {
   }
 
   async #describe(): Promise<Fingerprint> {
-    const { model, data, trainable, optimiser, schedule, plan, steps, seed } = this.#setup;
+    const { model, data, trainable, optimiser, schedule, plan, steps, seed, visibility } =
+      this.#setup;
     return {
       model: JSON.stringify(model.config),
       weights: await weightsDigest(model),
@@ -121,6 +122,7 @@ export class TrainingLoop implements Disposable {
       normalise: this.#setup.normalise ?? 'tokens',
       steps: String(steps),
       seed: String(seed),
+      ...(visibility === undefined ? {} : { visibility: visibility.name }),
     };
   }
 
@@ -134,7 +136,7 @@ export class TrainingLoop implements Disposable {
     const batches = indices.map((part) =>
       microBatch(part.map((index) => data[index] as TrainingExample)),
     );
-    const { loss, norm, gradients } = await this.#gradientOf(batches);
+    const { loss, norm, gradients } = await this.#gradientOf(batches, indices);
     try {
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
         throw this.#nonFinite(Number.isFinite(loss) ? 'gradient norm' : 'loss', indices.flat());
@@ -168,8 +170,9 @@ export class TrainingLoop implements Disposable {
   /** Loss of the step and its gradient, accumulated over the micro-batches. */
   async #gradientOf(
     batches: readonly MicroBatch[],
+    indices: readonly (readonly number[])[],
   ): Promise<{ readonly loss: number; readonly norm: number; readonly gradients: tf.Tensor1D[] }> {
-    const { trainable, normalise, signal, seed } = this.#setup;
+    const { trainable, normalise, signal, seed, visibility } = this.#setup;
     using scope = new TensorScope();
     const vectors = this.#states.map(({ value }) => value);
     const values = scope.own(unflatten(this.#slabs, vectors, trainable.parameters));
@@ -179,7 +182,14 @@ export class TrainingLoop implements Disposable {
       throwIfAborted(signal);
       const factor = 1 / (normalise === 'batches' ? batch.weight * batches.length : weight);
       const dropoutSeed = mixSeeds(seed, 2, this.#run.step, i);
-      const pass = scope.own(this.#pass({ batch, values, factor, dropoutSeed }));
+      const hidden = visibility?.of({
+        step: this.#run.step,
+        microBatch: i,
+        indices: indices[i] as readonly number[],
+      });
+      const pass = scope.own(
+        this.#pass({ batch, values, factor, dropoutSeed, visibility: hidden }),
+      );
       if (total === undefined) {
         total = pass;
         continue;
@@ -205,8 +215,9 @@ export class TrainingLoop implements Disposable {
     readonly values: readonly tf.Tensor[];
     readonly factor: number;
     readonly dropoutSeed: number;
+    readonly visibility: KeyVisibility | undefined;
   }): PassResult {
-    const { batch, values, factor, dropoutSeed } = options;
+    const { batch, values, factor, dropoutSeed, visibility } = options;
     const { model, trainable } = this.#setup;
     try {
       return tf.tidy(() => {
@@ -214,7 +225,7 @@ export class TrainingLoop implements Disposable {
         const { value, grads } = tf
           .engine()
           .gradients(
-            () => batchLoss({ model, batch, binding, factor }),
+            () => batchLoss({ model, batch, binding, factor, visibility }),
             [...values],
             undefined,
             true,

@@ -106,7 +106,7 @@ function attend(options: {
   readonly scaled: boolean;
 }): tf.Tensor3D {
   const { pass, layer, q, k, v } = options;
-  const { attention: settings, layers } = pass.config;
+  const { attention: settings } = pass.config;
   const scaled = pack(pass, options.scaled ? q : tf.mul(q, settings.scale[layer] ?? 1));
   const columns = keyColumns(pass, layer, { k: pack(pass, k), v: pack(pass, v) });
   const positions = pass.layout.streams.map((_, s) =>
@@ -114,7 +114,7 @@ function attend(options: {
       .map((column) => column.positions[Math.floor(s / column.share)] as Int32Array)
       .reduce(joinPositions),
   );
-  const mask = maskFor(pass, positions, layers[layer]?.window ?? null);
+  const mask = maskFor(pass, positions, layer);
   const inputs = { q: scaled, blocks: columns, mask, softcap: settings.softcap };
   const scoresName: HookName = `blocks.${layer}.attn.hook_attn_scores`;
   const patternName: HookName = `blocks.${layer}.attn.hook_pattern`;

@@ -66,20 +66,23 @@ export function joinPositions(a: Int32Array, b: Int32Array): Int32Array {
   return both;
 }
 
-/** The additive mask of keys at `keys`, or undefined when all are visible. [S or 1, 1, T, K]. */
+/** The additive mask of a layer for keys at `keys`, or undefined when all are visible. [S or 1, 1, T, K]. */
 export function maskFor(
   pass: Pass,
   keys: readonly Int32Array[],
-  window: number | null,
+  layer: number,
 ): tf.Tensor4D | undefined {
+  const window = pass.config.layers[layer]?.window ?? null;
+  const visible = pass.visibleAt(layer);
   const queries = slotPositions(pass);
   // Streams at equal positions share one mask.
-  const alike = keys.every((own, s) => own === keys[0] && queries[s] === queries[0]);
+  const alike =
+    visible === undefined && keys.every((own, s) => own === keys[0] && queries[s] === queries[0]);
   const some = alike ? keys.slice(0, 1) : keys;
-  const key = `mask${window}:${some.map(identityOf).join()}`;
+  const key = `mask${window}${visible === undefined ? '' : 'hidden'}:${some.map(identityOf).join()}`;
   return pass.memo<tf.Tensor4D | undefined>(key, () => {
     const own = queries.slice(0, some.length);
-    const mask = attentionMask({ queries: own, keys: some, window });
+    const mask = attentionMask({ queries: own, keys: some, window, visible });
     return mask && tf.tensor4d(mask, [own.length, 1, own[0]?.length ?? 0, some[0]?.length ?? 0]);
   });
 }

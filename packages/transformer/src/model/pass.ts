@@ -9,6 +9,7 @@ import { applyEdits } from '../hooks/apply-edits.ts';
 import type { HookName } from '../hooks/hook-name.ts';
 import type { MatrixFrame } from '../hooks/matrix-rows.ts';
 import { identityOf, type Plan } from '../hooks/plan.ts';
+import type { KeyVisibility } from '../ops/key-visibility.ts';
 import type { TokenDelta } from '../ops/linear.ts';
 import type { NormParts } from '../ops/norm.ts';
 import { type CapturedPoint, capturePoint } from './captured-point.ts';
@@ -27,6 +28,8 @@ export interface PassSetup {
   readonly side: 'left' | 'right';
   /** True under a gradient tape: nothing the tape may need is disposed early. */
   readonly taped: boolean;
+  /** Keys to hide beyond the causal mask. */
+  readonly visibility?: KeyVisibility;
   /** Weights that a gradient is taken for; others are constants of the pass. */
   readonly trained?: ReadonlySet<WeightName>;
   /** Tokens of the layout whose logits are wanted, for logits 'all'; all of them when absent. */
@@ -80,6 +83,15 @@ export class Pass {
   /** A weight that may be absent, such as a bias. */
   optional<T extends tf.Tensor>(name: WeightName): T | undefined {
     return this.#setup.weight(name) as T | undefined;
+  }
+
+  /** Which earlier keys a token of a stream sees in the layer, when not all of them. */
+  visibleAt(layer: number): ((stream: number, query: number, key: number) => boolean) | undefined {
+    const { visibility } = this.#setup;
+    if (visibility === undefined || visibility.layers?.(layer) === false) return undefined;
+    const { streams } = this.layout;
+    return (stream, query, key) =>
+      visibility.visible(streams[stream]?.rows[0] as number, query, key);
   }
 
   /** True for a weight whose gradient may be asked for. */

@@ -6,6 +6,7 @@ import { checkAdapter } from '../adapters/check-adapter.ts';
 import type { WeightName } from '../config/weight-name.ts';
 import type { CapturedTensor, HookName } from '../hooks/hook-name.ts';
 import { planPass } from '../hooks/plan.ts';
+import type { KeyVisibility } from '../ops/key-visibility.ts';
 import { type CapturedPoint, rowPart } from './captured-point.ts';
 import { checkStart, type ForwardSources } from './forward.ts';
 import { Pass } from './pass.ts';
@@ -27,6 +28,8 @@ export interface TraceOptions {
   /** Adapters of this call, beside the model's own, for example trained variables. */
   readonly adapters?: ReadonlyMap<string, Adapter>;
   readonly capture?: readonly HookName[];
+  /** Earlier tokens that some tokens must not attend to, in some layers. */
+  readonly visibility?: KeyVisibility;
 }
 
 /** Tensors of the caller's scope: they end with the tidy or gradient call that `trace` runs in. */
@@ -84,6 +87,7 @@ export function tracePass(
     side: 'right',
     taped: true,
     trained: new Set(weights?.keys()),
+    ...(options.visibility === undefined ? {} : { visibility: options.visibility }),
     ...(logitTokens === undefined ? {} : { logitTokens }),
     ...(probe === undefined ? {} : { probe }),
   });

@@ -34,7 +34,7 @@ export function trainedAttentionAt(
   const { inputs, norm, linears } = parts;
   const rotary = config.layers[layer]?.rotary ?? null;
   if (rotary !== null) Object.assign(inputs, ropeTensors(pass, rotary));
-  const mask = maskFor(pass, slotPositions(pass), config.layers[layer]?.window ?? null);
+  const mask = maskFor(pass, slotPositions(pass), layer);
   if (mask !== undefined) inputs['mask'] = mask;
   const { layout } = pass;
   if (!layout.uniform) {

@@ -13,8 +13,10 @@ export function attentionMask(options: {
   /** Per stream, the positions of its K keys. */
   readonly keys: readonly Int32Array[];
   readonly window: number | null;
+  /** Further keys to hide, by stream and positions. */
+  readonly visible?: ((stream: number, query: number, key: number) => boolean) | undefined;
 }): Float32Array | undefined {
-  const { queries, keys, window } = options;
+  const { queries, keys, window, visible } = options;
   const T = queries[0]?.length ?? 0;
   const K = keys[0]?.length ?? 0;
   let mask: Float32Array | undefined;
@@ -28,7 +30,9 @@ export function attentionMask(options: {
       const offset = (s * T + t) * K;
       for (let i = 0; i < K; i++) {
         const position = key[i] as number;
-        if (position >= oldest && position <= at) continue;
+        if (position >= oldest && position <= at) {
+          if (position === at || visible === undefined || visible(s, at, position)) continue;
+        }
         mask ??= new Float32Array(queries.length * T * K);
         mask[offset + i] = HIDDEN;
       }
