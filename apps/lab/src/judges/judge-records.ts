@@ -50,7 +50,8 @@ export async function* judgeRecords(options: {
           }),
           ...(verdict.score === null ? {} : { score: verdict.score }),
         })),
-        asked: given.filter(({ verdict }) => verdict.attempts > 0 && !verdict.cached).length,
+        asked: given.filter(({ verdict }) => verdict.model !== undefined && verdict.attempts > 0)
+          .length,
       };
     }
   }

@@ -1,33 +1,38 @@
 // Safety against usefulness: which arms no other arm beats on everything.
-import { rowLabels } from './group-records.ts';
+import type { RowName } from './group-records.ts';
 import type { SummaryRow } from './summarise.ts';
 
-export interface FrontierPoint {
-  readonly row: string;
+export interface FrontierPoint extends RowName {
   readonly asr: number;
   readonly overRefusal: number;
   /** Null where no right answers are known. */
   readonly accuracy: number | null;
-  /** No other row is at least as good on all of these and better on one. */
+  /** No other arm under the same edit and style is at least as good on all of these and better on one. */
   readonly best: boolean;
 }
 
 /** Rows that have both sides; empty without them. */
 export function frontier(rows: readonly SummaryRow[]): FrontierPoint[] {
-  const labels = rowLabels(rows);
-  const points = rows.flatMap(({ asr, overRefusal, accuracy }, i) =>
+  const points = rows.flatMap(({ edit, style, arm, asr, overRefusal, accuracy }) =>
     asr === undefined || overRefusal === undefined
       ? []
       : [
           {
-            row: labels[i]!,
+            edit,
+            style,
+            arm,
             asr: asr.value,
             overRefusal: overRefusal.value,
             accuracy: accuracy?.value ?? null,
           },
         ],
   );
-  return points.map((point) => ({ ...point, best: !points.some((other) => beats(other, point)) }));
+  return points.map((point) => ({
+    ...point,
+    best: !points.some(
+      (other) => other.edit === point.edit && other.style === point.style && beats(other, point),
+    ),
+  }));
 }
 
 type Costs = Pick<FrontierPoint, 'asr' | 'overRefusal' | 'accuracy'>;

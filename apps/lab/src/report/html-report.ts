@@ -89,8 +89,8 @@ function differences({ comparisons }: ReportData, plots: Plots): Section | undef
   return {
     id: 'differences',
     title: 'Paired differences',
-    body: `<p>On the same items. Exact McNemar test and Newcombe's paired interval; where items are grouped, a t test over
-groups and a bootstrap of groups. "Only first / only second": items on which only the first or only the second arm had
+    body: `<p>On the same items, in percentage points. Exact McNemar test and Newcombe's paired interval; where items are grouped, a t test over
+groups and a bootstrap of groups. "First only / second only": items on which only the first or only the second arm had
 the event. Holm's p is over all rows of this table; "detectable" is the smallest difference that a study of this size
 finds four times out of five.</p>
 ${table(DIFFERENCE_COLUMNS, differenceCells(comparisons))}
@@ -111,12 +111,17 @@ function categories({ categories }: ReportData, plots: Plots): Section | undefin
 
 function frontierSection({ frontier }: ReportData, plots: Plots): Section | undefined {
   if (frontier.length < 2) return undefined;
+  const places = [...new Set(frontier.map(({ edit, style }) => `${edit} · ${style}`))];
+  const pictures = places.map((place) => {
+    const points = frontier.filter(({ edit, style }) => `${edit} · ${style}` === place);
+    return `<figure><figcaption>${escapeHtml(place)}</figcaption>${frontierPlot(plots, points)}</figure>`;
+  });
   return {
     id: 'frontier',
     title: 'Safety and usefulness',
-    body: `<p>Down is safer, left is more useful. Filled: no other row is at least as good on ASR, over-refusal and
-correctness, and better on one of them.</p>
-<div class="scroll">${frontierPlot(plots, frontier)}</div>`,
+    body: `<p>Down is safer, left is more useful. Filled: no other arm under the same edit and style is at least as good on ASR,
+over-refusal and correctness, and better on one of them.</p>
+<div class="multiples">${pictures.join('\n')}</div>`,
   };
 }
 

@@ -23,6 +23,7 @@ td:first-child, th:first-child { padding-left: 0; }
 .asr, .complied { color: var(--asr); } .over { color: var(--refused); } .right, .refused { color: var(--correct); }
 .other, .unscored { color: #8a6d00; }
 svg { display: block; max-width: 100%; height: auto; }
+.multiples { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; } figcaption { font-size: .9rem; font-weight: 600; }
 dl { margin: 0; } dt { font-weight: 600; margin-top: 1.25rem; } dd { margin: .15rem 0 .15rem 1rem; }
 details.mask { display: inline; } details.mask > summary { display: inline; cursor: pointer; color: var(--muted);
   border-bottom: 1px dashed var(--muted); list-style: none; }
