@@ -31,6 +31,7 @@ export type {
   RankOneDelta,
   WeightDelta,
 } from './delta/weight-delta.ts';
+export { type CollapseGauges, collapseGauges, wordEntropy } from './evaluate/collapse.ts';
 export {
   type CaseScores,
   type CounterFactCase,
@@ -47,6 +48,16 @@ export {
   type TfIdf,
   tfIdfCosine,
 } from './evaluate/fluency.ts';
+export {
+  type LocalityBaseline,
+  localityBaseline,
+  type Protocol,
+  type ProtocolScores,
+  type ProtocolSummary,
+  scoreEasyEdit,
+  scoreZsre,
+  summariseProtocol,
+} from './evaluate/protocols.ts';
 export {
   type PerplexityOptions,
   perplexities,

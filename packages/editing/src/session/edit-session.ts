@@ -1,19 +1,17 @@
 // Edits of one model that can be applied and undone in any order, bit for bit.
-import { createHash } from 'node:crypto';
 import { SafeInferError } from '@safeinfer/backend';
 import type { Adapter, Row, Transformer, WeightName } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { editAlarms } from '../alarms/edit-alarms.ts';
 import type { BatchEditOptions } from '../batch/batch-options.ts';
-import { changedValues } from '../delta/changed-weight.ts';
-import { deltaNorm, deltaShape, type WeightDelta } from '../delta/weight-delta.ts';
+import { deltaNorm, type WeightDelta } from '../delta/weight-delta.ts';
 import { perplexities, scoreTargets } from '../evaluate/score-targets.ts';
-import { norm } from '../linear-algebra/vector.ts';
 import type { EditRequest } from '../request/edit-request.ts';
 import { encode } from '../request/lookup-index.ts';
 import { type PreparedEdit, prepareEdit } from '../request/prepare-edit.ts';
 import { computeEdit, describeMethod, type EditMethod } from './edit-method.ts';
 import type { EditRecord } from './edit-record.ts';
+import { OriginalWeights } from './original-weights.ts';
 import { readSession, type StoredEdit, writeSession } from './session-file.ts';
 import { disposeSidePath, sidePathAdapter } from './side-path.ts';
 
@@ -33,13 +31,6 @@ export interface EditOptions {
   readonly onProgress?: BatchEditOptions['onProgress'];
 }
 
-interface Original {
-  readonly values: Float32Array;
-  readonly shape: number[];
-  readonly sha256: string;
-  readonly norm: number;
-}
-
 interface Applied extends StoredEdit {
   readonly adapter: Adapter | undefined;
 }
@@ -54,13 +45,14 @@ interface Applied extends StoredEdit {
 export class EditSession implements Disposable {
   readonly mode: 'weights' | 'sidePath';
   readonly #model: Transformer;
-  readonly #originals = new Map<WeightName, Original>();
+  readonly #weights: OriginalWeights;
   readonly #applied = new Map<string, Applied>();
   readonly #suspended = new Set<string>();
   #counter = 0;
 
   constructor(model: Transformer, options: EditSessionOptions = {}) {
     this.#model = model;
+    this.#weights = new OriginalWeights(model);
     this.mode = options.mode ?? 'weights';
   }
 
@@ -227,7 +219,7 @@ export class EditSession implements Disposable {
     const session = new EditSession(model, options);
     try {
       for (const { record, deltas, keys } of await readSession(path)) {
-        for (const { name, sha256 } of record.weights) await session.#expect(name, sha256);
+        for (const { name, sha256 } of record.weights) await session.#weights.expect(name, sha256);
         await session.#apply({ deltas, record, id: record.id, keys });
       }
     } catch (error) {
@@ -255,7 +247,7 @@ export class EditSession implements Disposable {
       });
     }
     if (this.mode === 'weights') this.#refuseRounded();
-    for (const delta of deltas) await this.#remember(delta);
+    for (const delta of deltas) await this.#weights.remember(delta);
     const record = edit.record ?? this.#bareRecord(id, deltas);
     let adapter: Adapter | undefined;
     if (this.mode === 'sidePath') {
@@ -274,7 +266,7 @@ export class EditSession implements Disposable {
 
   #bareRecord(id: string, deltas: readonly WeightDelta[]): EditRecord {
     const weights = deltas.map((delta) => {
-      const { sha256, norm: size } = this.#originals.get(delta.weight)!;
+      const { sha256, norm: size } = this.#weights.factsOf(delta.weight);
       return { name: delta.weight, relativeNorm: deltaNorm(delta) / size, sha256 };
     });
     return {
@@ -347,43 +339,6 @@ export class EditSession implements Disposable {
     return { ...method, pastKeys };
   }
 
-  async #remember(delta: WeightDelta): Promise<void> {
-    const { weight } = delta;
-    const [inputs, outputs] = deltaShape(delta);
-    const shape = this.#model.weights.get(weight)?.shape;
-    if (shape?.[0] !== inputs || shape[1] !== outputs) {
-      throw new SafeInferError(
-        `a delta of ${inputs} x ${outputs} does not fit ${weight} (${shape?.join(' x ') ?? 'absent'})`,
-        { code: 'WRONG_MODEL', hint: 'deltas belong to the model they were computed on' },
-      );
-    }
-    await this.#original(weight);
-  }
-
-  async #original(weight: WeightName): Promise<Original> {
-    const known = this.#originals.get(weight);
-    if (known) return known;
-    const tensor = this.#model.weights.get(weight)!;
-    const values = Float32Array.from((await tensor.data()) as Float32Array);
-    const original: Original = {
-      values,
-      shape: [...tensor.shape],
-      sha256: createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex'),
-      norm: norm(values),
-    };
-    this.#originals.set(weight, original);
-    return original;
-  }
-
-  async #expect(weight: WeightName, sha256: string): Promise<void> {
-    const present = this.#model.weights.has(weight);
-    if (present && (await this.#original(weight)).sha256 === sha256) return;
-    throw new SafeInferError(`${weight} is not the weight these edits were made for`, {
-      code: 'WRONG_MODEL',
-      hint: 'load the same model, unedited, as when the session was saved',
-    });
-  }
-
   #deltasOf(weight: WeightName): WeightDelta[] {
     return this.edits.flatMap((id) =>
       this.#applied.get(id)!.deltas.filter((delta) => delta.weight === weight),
@@ -392,12 +347,7 @@ export class EditSession implements Disposable {
 
   #rewrite(weights: readonly WeightName[]): void {
     if (this.mode === 'sidePath') return;
-    for (const weight of new Set(weights)) this.#model.setWeight(weight, this.#changed(weight));
-  }
-
-  #changed(weight: WeightName): tf.Tensor {
-    const { values, shape } = this.#originals.get(weight)!;
-    return tf.tensor(changedValues(values, this.#deltasOf(weight)), shape);
+    for (const weight of new Set(weights)) this.#weights.write(weight, this.#deltasOf(weight));
   }
 
   /** A model with the edits in force in its weights; it shares all others. */
@@ -406,7 +356,12 @@ export class EditSession implements Disposable {
       this.edits.flatMap((id) => this.#applied.get(id)!.deltas.map(({ weight }) => weight)),
     );
     return this.#model.withWeights(
-      new Map([...weights].map((weight) => [weight, this.#changed(weight)])),
+      new Map(
+        [...weights].map((weight) => [
+          weight,
+          this.#weights.changed(weight, this.#deltasOf(weight)),
+        ]),
+      ),
     );
   }
 

@@ -1,0 +1,80 @@
+// The unedited bits of every weight that a session touches: what edits are added to and undone to.
+import { createHash } from 'node:crypto';
+import { SafeInferError } from '@safeinfer/backend';
+import type { Transformer, WeightName } from '@safeinfer/transformer';
+import * as tf from '@tensorflow/tfjs-core';
+import { changedValues } from '../delta/changed-weight.ts';
+import { deltaShape, type WeightDelta } from '../delta/weight-delta.ts';
+import { norm } from '../linear-algebra/vector.ts';
+
+interface Original {
+  readonly values: Float32Array;
+  readonly shape: number[];
+  readonly sha256: string;
+  readonly norm: number;
+}
+
+/** Copies a weight the first time it is named. One instance belongs to one model, from before its first edit. */
+export class OriginalWeights {
+  readonly #model: Transformer;
+  readonly #originals = new Map<WeightName, Original>();
+
+  constructor(model: Transformer) {
+    this.#model = model;
+  }
+
+  /** Keeps the weight that the delta changes. @throws WRONG_MODEL when the delta does not fit it */
+  async remember(delta: WeightDelta): Promise<void> {
+    const { weight } = delta;
+    const [inputs, outputs] = deltaShape(delta);
+    const shape = this.#model.weights.get(weight)?.shape;
+    if (shape?.[0] !== inputs || shape[1] !== outputs) {
+      throw new SafeInferError(
+        `a delta of ${inputs} x ${outputs} does not fit ${weight} (${shape?.join(' x ') ?? 'absent'})`,
+        { code: 'WRONG_MODEL', hint: 'deltas belong to the model they were computed on' },
+      );
+    }
+    await this.#original(weight);
+  }
+
+  /** @throws WRONG_MODEL when the model's weight has other bits than a saved session was made for */
+  async expect(weight: WeightName, sha256: string): Promise<void> {
+    const present = this.#model.weights.has(weight);
+    if (present && (await this.#original(weight)).sha256 === sha256) return;
+    throw new SafeInferError(`${weight} is not the weight these edits were made for`, {
+      code: 'WRONG_MODEL',
+      hint: 'load the same model, unedited, as when the session was saved',
+    });
+  }
+
+  /** Of a remembered weight, unedited. */
+  factsOf(weight: WeightName): { readonly sha256: string; readonly norm: number } {
+    return this.#originals.get(weight)!;
+  }
+
+  /** The original plus the deltas, as a new tensor that the caller owns; without deltas its very bits. */
+  changed(weight: WeightName, deltas: readonly WeightDelta[]): tf.Tensor {
+    const { values, shape } = this.#originals.get(weight)!;
+    return tf.tensor(changedValues(values, deltas), shape);
+  }
+
+  /** Puts the original plus the deltas into the model. */
+  write(weight: WeightName, deltas: readonly WeightDelta[]): void {
+    this.#model.setWeight(weight, this.changed(weight, deltas));
+  }
+
+  async #original(weight: WeightName): Promise<Original> {
+    const known = this.#originals.get(weight);
+    if (known) return known;
+    const tensor = this.#model.weights.get(weight)!;
+    const values = Float32Array.from((await tensor.data()) as Float32Array);
+    const original: Original = {
+      values,
+      shape: [...tensor.shape],
+      sha256: createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex'),
+      norm: norm(values),
+    };
+    this.#originals.set(weight, original);
+    return original;
+  }
+}
