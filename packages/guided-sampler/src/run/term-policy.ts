@@ -37,6 +37,11 @@ const START_DRAFTING = 0.75;
 const READ_BOUND_WEIGHTS = 20e6;
 /** Up to so many rows; beyond it arithmetic counts. */
 const READ_BOUND_ROWS = 4;
+/**
+ * From this many answers on, rows that fall behind cost more in re-packed caches than their skipped passes save: drafting
+ * needs all of them to be at the same place.
+ */
+const MANY_ANSWERS = 8;
 /** Switching re-packs caches, so it takes a clear change to go back. */
 const STOP_DRAFTING = 0.6;
 
@@ -85,7 +90,7 @@ export class TermPolicy {
     if (this.#lazy === true || !this.#shareModel(first, others)) return draft;
     const together: StepMode = { kind: 'together', terms: phase.terms, watch: first };
     if (this.#readBound && active * phase.terms.length <= READ_BOUND_ROWS) return together;
-    return this.#drafting ? draft : together;
+    return this.#drafting && active < MANY_ANSWERS ? draft : together;
   }
 
   /** Tells whether the first term would have decided (or did). */
