@@ -1,7 +1,12 @@
 // The fused kernels of training against the composed form: loss and every gradient, on architectures of every kind.
 import { fileURLToPath } from 'node:url';
 import { useBackend } from '@safeinfer/backend';
-import { createRandomModel, loadModel, type Transformer } from '@safeinfer/transformer';
+import {
+  createRandomModel,
+  type KeyVisibility,
+  loadModel,
+  type Transformer,
+} from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { adamWUpdate } from '../src/optimiser/adamw.ts';
@@ -38,7 +43,12 @@ interface Pass {
 }
 
 /** Loss and gradients of one micro-batch, and how many fused kernels ran. */
-function pass(model: Transformer, method: Method, examples = sequences(5)): Pass {
+function pass(
+  model: Transformer,
+  method: Method,
+  examples = sequences(5),
+  visibility?: KeyVisibility,
+): Pass {
   const trainable = trainableOf({ model, method, decayed: 'all', seed: 1 });
   const values = trainable.start();
   // LoRA starts with B = 0, which hides half of its gradient.
@@ -67,6 +77,7 @@ function pass(model: Transformer, method: Method, examples = sequences(5)): Pass
           batch: microBatch(examples),
           binding: trainable.bind(moved, null),
           factor: 0.1,
+          visibility,
         }),
       moved,
       undefined,
@@ -167,6 +178,21 @@ describe('training kernels equal the composed form', () => {
     compose();
     const [off, where] = furthest(fused, pass(model, { kind: 'full' }, examples));
     expect(off, where).toBeLessThan(2e-5);
+  });
+
+  it('keys that a lower layer hides, in rows of several lengths', () => {
+    using model = createRandomModel({ config: { like: 'llama', nLayers: 3 }, seed: 4 });
+    const visibility = {
+      layers: (layer: number) => layer < 2,
+      visible: (row: number, query: number, key: number) => (query + row) % 3 !== key % 3,
+    };
+    const fused = pass(model, { kind: 'full' }, sequences(5), visibility);
+    const [plain] = furthest(fused, pass(model, { kind: 'full' }));
+    compose();
+    const [off, where] = furthest(fused, pass(model, { kind: 'full' }, sequences(5), visibility));
+    expect(fused.fused).toBe(WHOLE(model));
+    expect(off, where).toBeLessThan(2e-5);
+    expect(plain).toBeGreaterThan(1e-3);
   });
 
   it('half-trained models give gradients of what is trained, and no others', () => {
