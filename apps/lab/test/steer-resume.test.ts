@@ -45,4 +45,40 @@ describe('safeinfer steer extract', () => {
       );
     }
   }, 180_000);
+
+  it('stops at Ctrl-C with exit code 130 and keeps what is done', async () => {
+    const checkpoint = join(folder, 'stopped/v.safetensors.aie-checkpoint.json');
+    const code = await new Promise((resolve) => {
+      const args = [
+        'steer',
+        'extract',
+        '--shots',
+        '3',
+        '--prompts',
+        '3',
+        '--effect-prompts',
+        '300',
+      ];
+      const child = spawn(
+        process.execPath,
+        safeInferCommand([...args, '--out', 'stopped/v.safetensors']),
+        { cwd: folder, stdio: 'ignore' },
+      );
+      let asked = false;
+      const timer = setInterval(() => {
+        if (asked || !existsSync(checkpoint)) return;
+        asked = true;
+        child.kill('SIGINT');
+      }, 5);
+      child.on('exit', (status) => {
+        clearInterval(timer);
+        resolve(status);
+      });
+    });
+    expect(code).toBe(130);
+    const { prompts } = JSON.parse(readFileSync(checkpoint, 'utf8')) as { prompts: number };
+    expect(prompts).toBeGreaterThan(0);
+    expect(prompts).toBeLessThan(300);
+    expect(existsSync(join(folder, 'stopped/v.safetensors'))).toBe(false);
+  }, 60_000);
 });

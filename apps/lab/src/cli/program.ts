@@ -1,20 +1,20 @@
 // The command line: names, options and help of every command; each command's work lives elsewhere.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { registerBenchCommand } from './bench-command.ts';
 import { registerCalibrateCommand } from './calibrate-command.ts';
+import { registerChatCommand } from './chat-command.ts';
 import { registerCompareCommand } from './compare-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { registerEditCommand } from './edit-command.ts';
 import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { registerJudgeCommand } from './judge-command.ts';
-import { registerReportCommand } from './report-command.ts';
 import { registerRunCommands } from './register-run-commands.ts';
+import { registerReportCommand } from './report-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
-import { registerTraceCommand } from './trace-command.ts';
-import { registerBenchCommand } from './bench-command.ts';
-import { registerChatCommand } from './chat-command.ts';
 import { registerServeCommand } from './serve-command.ts';
 import { registerSteerCommand } from './steer-command.ts';
+import { registerTraceCommand } from './trace-command.ts';
 import { validateCommand } from './validate-command.ts';
 import { version } from './version.ts';
 import { registerViewCommand } from './view-command.ts';
@@ -91,10 +91,10 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
     .description('show what this machine can compute with, and what would make more possible')
     .option('--json', 'as JSON', false)
     .action((flags: { readonly json?: boolean }) => doctorCommand(flags));
+  registerSteerCommand(program, options);
   registerServeCommand(program, options.signal);
   registerChatCommand(program, options.signal);
   registerBenchCommand(program, options.signal);
-  registerSteerCommand(program, options);
   registerViewCommand(program, options.signal);
   registerReportCommand(program);
   registerCompareCommand(program);
