@@ -62,7 +62,7 @@ export function serveApp(options: ServeAppOptions): Hono<Env> {
   app.use(
     '/v1/*',
     guarded,
-    async (c, next) => {
+    async (_c, next) => {
       if (!state.draining) return await next();
       return problem(503, 'server_error', 'draining', 'this server is shutting down');
     },
