@@ -76,10 +76,12 @@ export async function createRedisQueue(options: {
 
   const look = async (id: string): Promise<void> => {
     if (!open.has(id)) return;
+    // The state before the job: one that was read first may have ended since, without its answers.
+    const state = await queue.getJobState(id);
+    if (state !== 'completed' && state !== 'failed' && state !== 'unknown') return;
     const job = await queue.getJob(id);
     // A server that lost its last moments lost the unit with them.
     if (!job) return add([id]);
-    const state = await job.getState();
     if (state === 'completed') await collect(id, job);
     if (state !== 'failed') return;
     await job.remove();
