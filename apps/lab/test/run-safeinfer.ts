@@ -1,8 +1,9 @@
-// Starts the real executable on sources, as a user would start the built one.
+// Starts the real executable: the built one where `npm test` has just built it, else the sources.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
+const built = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;
@@ -12,6 +13,7 @@ export interface Finished {
 
 /** Arguments for node itself. */
 export function safeInferCommand(args: readonly string[]): string[] {
+  if (process.env['SAFEINFER_BUILT'] === '1') return [built, ...args];
   return ['-C', '@safeinfer/source', '--import', import.meta.resolve('tsx'), bin, ...args];
 }
 
