@@ -24,6 +24,8 @@ const { values: flags } = parseArgs({
     n: { type: 'string', default: '20' },
     method: { type: 'string', default: 'memit' },
     layers: { type: 'string', default: '0' },
+    /** subjectLast, or last: the prompt's last token, whose key is of this relation of the subject alone. */
+    token: { type: 'string', default: 'subjectLast' },
     lr: { type: 'string', default: '1' },
     steps: { type: 'string', default: '120' },
     clamp: { type: 'string', default: '4' },
@@ -49,6 +51,7 @@ const templates = [
 const moments = await collectMoments({ model, layers, texts: statisticsTexts(tokenizer) });
 const value = {
   contextTemplates: templates,
+  factToken: flags.token === 'last' ? ('last' as const) : ('subjectLast' as const),
   learningRate: Number(flags.lr),
   steps: Number(flags.steps),
   clampFactor: Number(flags.clamp),
@@ -111,7 +114,7 @@ const rate = (values: readonly boolean[]): string => {
   return `${won}/${values.length} = ${((100 * won) / values.length).toFixed(1)} [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
 };
 console.log(
-  `${flags.method} on pocket, ${facts.length} ${flags.facts} facts one after the other, layers ${flags.layers}, ` +
+  `${flags.method} on pocket, ${facts.length} ${flags.facts} facts one after the other, layers ${flags.layers}, ${flags.token}, ` +
     `lr ${flags.lr}, ${flags.steps} steps, clamp ${flags.clamp}, kl ${flags.kl}, ` +
     `${flags.method === 'memit' ? `lambda ${flags.lambda}` : flags.method === 'alphaEdit' ? `l2 ${flags.l2}, threshold ${flags.threshold}` : ''}, ` +
     `backend ${backend.name}`,

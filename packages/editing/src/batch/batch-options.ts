@@ -16,7 +16,10 @@ export interface BatchEditOptions extends Partial<ValueOptions> {
   readonly requests: readonly EditRequest[];
   /** Ascending; values are optimised at the output of the last. */
   readonly layers: readonly number[];
-  /** Default `subjectLast`; `last` is refused, as in the reference. */
+  /**
+   * Default `subjectLast`. `last` (the reference refuses it) edits where the prompt ends: for models that recall a
+   * fact only there, with a last layer that is not the model's last.
+   */
   readonly factToken?: FactToken;
   /**
    * Texts with one `{}`; the first is `{}`. Keys are averaged as MEMIT does: half the bare prompt, half the mean of
@@ -69,10 +72,6 @@ export function prepareBatch(options: BatchEditOptions): {
     if (i > 0 && layer <= layers[i - 1]!) {
       throw refuse(`layers ${layers.join(', ')} do not ascend`, 'sort them and drop doubles');
     }
-  }
-  if (factToken === 'last') {
-    // The block output at the last prompt token predicts the target by itself: there is nothing to look up.
-    throw refuse('factToken "last" is for ROME only', 'use subjectLast');
   }
   if (values && values.length !== requests.length) {
     throw refuse(

@@ -274,6 +274,18 @@ describe('bad input of batched editors', () => {
   const identity = new Map([[1, { kind: 'identity' as const }]]);
   const good = { requests: [request], layers: [1], lambda: 1, moments: identity };
 
+  it('edits at the last prompt token when asked, which is another edit than at the subject', async () => {
+    const rise = async (factToken: 'last' | 'subjectLast'): Promise<number> => {
+      const edit = await memit({ model, ...good, factToken, steps: 10, learningRate: 0.5 });
+      const { losses } = edit.values[0]!;
+      expect(edit.keys[0]![0]!.some((x) => x !== 0)).toBe(true);
+      return losses[0]! - losses.at(-1)!;
+    };
+    const [last, subject] = [await rise('last'), await rise('subjectLast')];
+    expect(last).toBeGreaterThan(0);
+    expect(last).not.toBeCloseTo(subject, 3);
+  });
+
   it.each([
     ['no requests', { requests: [] }, 'BAD_ARGUMENT', /no requests/],
     ['no layers', { layers: [] }, 'BAD_ARGUMENT', /no layers/],
@@ -282,7 +294,6 @@ describe('bad input of batched editors', () => {
     ['a missing moment', { layers: [0, 1] }, 'NOT_FOUND', /second moment for layer 0/],
     ['lambda 0', { lambda: 0 }, 'BAD_ARGUMENT', /lambda is 0/],
     ['negative steps', { steps: -1 }, 'BAD_ARGUMENT', /steps is -1/],
-    ['the last token', { factToken: 'last' as const }, 'BAD_ARGUMENT', /ROME only/],
     ['templates without {}', { contextTemplates: ['x'] }, 'BAD_ARGUMENT', /one \{\}/],
     ['too few values', { values: [] }, 'BAD_ARGUMENT', /0 values for 1/],
   ])('%s', async (_, change, code, message) => {
