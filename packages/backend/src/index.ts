@@ -21,6 +21,7 @@ export { repairCpuKernels } from './kernels/cpu-kernels.ts';
 export { registerWasmKernels } from './kernels/wasm-kernels.ts';
 export { markConstant } from './mark-constant.ts';
 export { keepOnly, TensorScope, tensorsIn, withTensors } from './memory-scope.ts';
+export { nextTurn } from './next-turn.ts';
 export { prepareTfjs } from './prepare-tfjs.ts';
 export { assertFinite, readTensor } from './read-tensor.ts';
 export {

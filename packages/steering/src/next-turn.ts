@@ -1,13 +1,8 @@
-// Lets the event loop have a turn inside long work: awaiting tensors alone never lets a signal handler run.
-import { throwIfAborted } from '@safeinfer/backend';
-
-const wait: () => Promise<void> =
-  typeof setImmediate === 'function'
-    ? () => new Promise((resolve) => setImmediate(resolve))
-    : () => new Promise((resolve) => setTimeout(resolve, 0));
+// A turn of the event loop inside long work that may be aborted meanwhile.
+import { throwIfAborted, nextTurn as turn } from '@safeinfer/backend';
 
 /** Call between two steps of long work. Throws ABORTED once the signal has aborted, also during this very turn. */
 export async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
-  await wait();
+  await turn();
   throwIfAborted(signal);
 }

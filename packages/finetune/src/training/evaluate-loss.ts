@@ -1,5 +1,5 @@
 // The loss of held-out examples.
-import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
+import { nextTurn, SafeInferError, throwIfAborted } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { microBatches } from '../data/batch-plan.ts';
@@ -7,7 +7,6 @@ import { checkExamples } from '../data/check-examples.ts';
 import type { TrainingExample } from '../data/example.ts';
 import type { Binding } from './method.ts';
 import { batchLoss, microBatch } from './micro-batch.ts';
-import { nextTurn } from './next-turn.ts';
 
 export interface EvaluateLossOptions {
   readonly model: Transformer;

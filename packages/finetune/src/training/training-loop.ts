@@ -1,5 +1,5 @@
 // The steps of a training run, and the tensors that live across them.
-import { SafeInferError, TensorScope, throwIfAborted } from '@safeinfer/backend';
+import { nextTurn, SafeInferError, TensorScope, throwIfAborted } from '@safeinfer/backend';
 import { discardTape, type KeyVisibility } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BatchPlan } from '../data/batch-plan.ts';
@@ -14,7 +14,6 @@ import { boundLoss } from './evaluate-loss.ts';
 import { type Fingerprint, weightsDigest } from './fingerprint.ts';
 import type { Trainable } from './method.ts';
 import { batchLoss, type MicroBatch, microBatch } from './micro-batch.ts';
-import { nextTurn } from './next-turn.ts';
 import type { TrainOptions, TrainRecord } from './train-options.ts';
 
 export interface LoopSetup

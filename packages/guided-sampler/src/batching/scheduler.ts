@@ -1,9 +1,8 @@
 // Continuous batching: requests join the running batch at any step and leave it when they are done.
-import { SafeInferError } from '@safeinfer/backend';
+import { nextTurn, SafeInferError } from '@safeinfer/backend';
 import type { StepEvent } from '../run/events.ts';
 import { feed, MAX_PREFILL_TOKENS } from '../run/feed.ts';
 import { checkRequest, type GenerateOptions } from '../run/generate-options.ts';
-import { nextTurn } from '../run/next-turn.ts';
 import { Run } from '../run/run.ts';
 import {
   type Cost,

@@ -1,8 +1,7 @@
 // The two ways to run a plan: a stream of events, or whole answers.
-import { SafeInferError } from '@safeinfer/backend';
+import { nextTurn, SafeInferError } from '@safeinfer/backend';
 import type { FinishReason, StepEvent, TokenEvent, Usage } from './events.ts';
 import { checkRequest, type GenerateOptions } from './generate-options.ts';
-import { nextTurn } from './next-turn.ts';
 import { Run } from './run.ts';
 import type { RunStats } from './run-stats.ts';
 
