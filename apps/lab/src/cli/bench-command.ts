@@ -1,10 +1,12 @@
 // `safeinfer bench`: what each arm costs beside the first, on the given model and this machine.
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import { type Command, InvalidArgumentError } from 'commander';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { type DecodeCost, decodeCosts } from '../serve/decode-cost.ts';
 import { loadGuard, PLAIN } from '../serve/guard-config.ts';
 import { openArms } from '../serve/served-arms.ts';
+import { positiveInteger } from './positive-integer.ts';
 
 interface BenchFlags {
   readonly model: string;
@@ -23,11 +25,11 @@ export function registerBenchCommand(program: Command, signal: AbortSignal): voi
     .description('measure the decoding cost of every arm beside the first, in turns in one run')
     .option('--model <path>', 'model directory, hub name or "pocket"', 'pocket')
     .option('--guard <file>', 'YAML file of arms, as for serve; without it the plain model alone')
-    .option('--rounds <n>', 'times every arm is measured', positive, 5)
-    .option('--batch <n>', 'answers at once', positive, 1)
+    .option('--rounds <n>', 'times every arm is measured', positiveInteger, 5)
+    .option('--batch <n>', 'answers at once', positiveInteger, 1)
     .option('--tokens <n>', 'tokens an answer', atLeastTwo, 32)
     .option('--backend <name>', 'compute backend (default: the best that works here)')
-    .option('--threads <n>', 'threads of the backend', positive)
+    .option('--threads <n>', 'threads of the backend', positiveInteger)
     .option('--json', 'as JSON', false)
     .action((flags: BenchFlags) => benchCommand({ flags, signal }));
 }
@@ -38,10 +40,7 @@ async function benchCommand(options: {
 }): Promise<void> {
   const { flags, signal } = options;
   const guard = flags.guard === undefined ? PLAIN : loadGuard(flags.guard);
-  const backend = await useBackend({
-    ...(flags.backend === undefined ? {} : { name: flags.backend as BackendName }),
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-  });
+  const backend = await chooseBackend({ backend: flags.backend, threads: flags.threads });
   const progress = createProgressLine();
   using arms = await openArms({
     model: flags.model,
@@ -89,14 +88,8 @@ function table(facts: Readonly<Record<string, unknown>>, costs: readonly DecodeC
   return `${head.join(', ')}\n${lines.join('\n')}\n`;
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('not a positive whole number');
-}
-
 function atLeastTwo(text: string): number {
-  const value = positive(text);
+  const value = positiveInteger(text);
   if (value > 1) return value;
   throw new InvalidArgumentError('a token after the first is needed to measure one');
 }

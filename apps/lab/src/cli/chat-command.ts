@@ -1,7 +1,8 @@
 // `safeinfer chat`: a conversation with one arm in the terminal; Ctrl-C stops an answer, at the prompt it leaves.
 import { createInterface } from 'node:readline/promises';
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import { type Command, InvalidArgumentError } from 'commander';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { createChatSession } from '../serve/chat-session.ts';
 import { loadGuard, PLAIN } from '../serve/guard-config.ts';
@@ -46,9 +47,7 @@ async function chatCommand(options: {
       hint: `the guard has: ${guard.arms.map(({ name }) => name).join(', ')}`,
     });
   }
-  const backend = await useBackend(
-    flags.backend === undefined ? {} : { name: flags.backend as BackendName },
-  );
+  const backend = await chooseBackend({ backend: flags.backend });
   const progress = createProgressLine();
   using arms = await openArms({
     model: flags.model,

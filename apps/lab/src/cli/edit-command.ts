@@ -1,7 +1,7 @@
 // `safeinfer edit`: rewrites facts, shows what changed, saves the change, takes it back, checks it.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import { checkRequest, EditSession } from '@safeinfer/editing';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { editCases } from '../edit/edit-cases.ts';
@@ -11,6 +11,7 @@ import { editStatistics } from '../edit/edit-statistics.ts';
 import { runEdit } from '../edit/run-edit.ts';
 import { undoSaved, verifySession } from '../edit/session-files.ts';
 import { showEdit } from '../edit/show-edit.ts';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
@@ -101,7 +102,7 @@ async function editCommand(options: {
   };
   if (flags.verify !== undefined || flags.undo !== undefined) {
     const directory = flags.undo === undefined ? undefined : openRunDirectory(flags.out);
-    await useBackend(backendOf(flags));
+    await chooseBackend({ backend: flags.backend });
     using opened = await openModel({ name: flags.model, signal: options.signal });
     if (directory === undefined) {
       const check = await verifySession(opened.model, flags.verify!);
@@ -127,10 +128,6 @@ async function editCommand(options: {
   await edit(options, print);
 }
 
-function backendOf({ backend }: EditFlags): { readonly name?: BackendName } {
-  return backend === undefined ? {} : { name: backend as BackendName };
-}
-
 async function edit(
   options: { readonly flags: EditFlags; readonly signal: AbortSignal },
   print: (text: string, json: unknown) => void,
@@ -142,7 +139,7 @@ async function edit(
   const settings = editSettings(flags);
   const driftTexts = flags.drift === undefined ? [] : textLines(flags.drift);
   const directory = openRunDirectory(flags.out);
-  const backend = await useBackend(backendOf(flags));
+  const backend = await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
   const { model } = opened;
   const progress = createProgressLine();

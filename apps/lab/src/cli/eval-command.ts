@@ -1,10 +1,10 @@
 // `safeinfer eval`: one model, any sets, every local judge.
 import { relative } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
 import { loadBenchmark } from '../benchmarks/load-benchmark.ts';
 import type { PromptStyle } from '../config/experiment-schema.ts';
 import { answerFaults, judgeTable } from '../eval/judge-table.ts';
 import { localJudges, runEval } from '../eval/run-eval.ts';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { type OpenModel, openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
@@ -41,7 +41,7 @@ export async function evalCommand(options: {
       });
     }),
   );
-  await useBackend(flags.backend === undefined ? {} : { name: flags.backend as BackendName });
+  await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
   using judging = await openJudge(flags, opened, signal);
   const progress = createProgressLine();

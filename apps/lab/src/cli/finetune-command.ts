@@ -1,6 +1,6 @@
 // `safeinfer finetune`: trains an adapter or a model from one file; interrupted runs go on with --resume.
 import { relative, resolve } from 'node:path';
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import type { TrainProgress } from '@safeinfer/finetune';
 import { resolveModel, type Tokenizer, type Transformer } from '@safeinfer/transformer';
 import type { FinetuneConfig } from '../finetune/finetune-schema.ts';
@@ -12,6 +12,7 @@ import {
   readFinetuneRows,
   runFinetune,
 } from '../finetune/run-finetune.ts';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { openRunDirectory, type RunDirectory } from '../run/run-directory.ts';
@@ -45,10 +46,7 @@ export async function finetuneCommand(options: {
   const rows = readFinetuneRows(config, configFile);
   const directory = openRunDirectory(flags.out ?? `runs/finetune/${config.name}`);
   await checkCheckpoint(directory, flags);
-  const backend = await useBackend({
-    ...(flags.backend === undefined ? {} : { name: flags.backend as BackendName }),
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-  });
+  const backend = await chooseBackend({ backend: flags.backend, threads: flags.threads });
   using base = await openBase(config, signal);
   writeProvenance({ directory, config, backend: backend.name, sha256: base.sha256 });
   const progress = createProgressLine();

@@ -1,7 +1,7 @@
 // `safeinfer judge`: other judges on the answers of a run; no answer is generated again.
 import { join, relative } from 'node:path';
 import { SafeInferError } from '@safeinfer/backend';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { EXIT } from '../errors/exit-code.ts';
 import { judgeRecords } from '../judges/judge-records.ts';
 import { openNamedJudges } from '../judges/open-judges.ts';
@@ -16,6 +16,7 @@ import { writeReport } from '../report/write-report.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
 import type { JudgeVerdict } from '../run/trial-record.ts';
 import { openStore } from '../store/open-store.ts';
+import { positiveInteger } from './positive-integer.ts';
 
 interface JudgeFlags {
   readonly judge: readonly string[];
@@ -38,7 +39,11 @@ export function registerJudgeCommand(program: Command, signal: AbortSignal): voi
     .option('--endpoint <url>', 'OpenAI-compatible address that answers judge prompts (…/v1)')
     .option('--endpoint-model <name>', 'the model as the endpoint calls it')
     .option('--api-key-env <name>', 'environment variable that holds the key of the endpoint')
-    .option('--concurrency <n>', 'requests in flight (default: 4, adapting up to 20)', positive)
+    .option(
+      '--concurrency <n>',
+      'requests in flight (default: 4, adapting up to 20)',
+      positiveInteger,
+    )
     .option('--judge-model <path>', 'a local model that answers judge prompts')
     .option(
       '--primary <judge>',
@@ -117,10 +122,4 @@ function keyOf(variable: string | undefined): string | undefined {
     code: 'BAD_ARGUMENT',
     hint: `export ${variable}=... first; keys are not taken from the command line`,
   });
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('not a positive whole number');
 }

@@ -1,10 +1,10 @@
 // `safeinfer plan`: cells, what is stored already, and what the rest will cost; no model is loaded.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
 import type { Command } from 'commander';
 import { createTermSources } from '../arms/term-sources.ts';
 import { loadExperimentFile } from '../config/load-experiment.ts';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { modelFacts } from '../model/open-model.ts';
 import { estimatePlan, type PlanEstimate, rateName } from '../plan/estimate.ts';
 import { planExperiment } from '../plan/plan-experiment.ts';
@@ -40,9 +40,7 @@ async function planCommand(file: string, flags: PlanFlags, signal: AbortSignal):
   const { experiment, models } = loadExperimentFile(file);
   checkJudges(experiment);
   const experimentFile = resolve(file);
-  const backend = await useBackend(
-    flags.backend === undefined ? {} : { name: flags.backend as BackendName },
-  );
+  const backend = await chooseBackend({ backend: flags.backend });
   const path = flags.store ?? '';
   using store = existsSync(path) ? openStore(path) : undefined;
   using sources = createTermSources({ experimentFile, store, signal });

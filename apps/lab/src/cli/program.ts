@@ -1,5 +1,5 @@
 // The command line: names, options and help of every command; each command's work lives elsewhere.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { registerBenchCommand } from './bench-command.ts';
 import { registerCalibrateCommand } from './calibrate-command.ts';
 import { registerChatCommand } from './chat-command.ts';
@@ -9,6 +9,7 @@ import { registerEditCommand } from './edit-command.ts';
 import { type EvalFlags, evalCommand } from './eval-command.ts';
 import { type FinetuneFlags, finetuneCommand } from './finetune-command.ts';
 import { registerJudgeCommand } from './judge-command.ts';
+import { positiveInteger } from './positive-integer.ts';
 import { registerRunCommands } from './register-run-commands.ts';
 import { registerReportCommand } from './report-command.ts';
 import { type RunFlags, runCommand } from './run-command.ts';
@@ -101,10 +102,4 @@ export function createProgram(options: { readonly signal: AbortSignal }): Comman
   registerJudgeCommand(program, options.signal);
   registerCalibrateCommand(program, options.signal);
   return program;
-}
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('not a positive whole number');
 }

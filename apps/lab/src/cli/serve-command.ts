@@ -1,12 +1,14 @@
 // `safeinfer serve`: a model with its guards behind an OpenAI-compatible address, until SIGTERM or Ctrl-C.
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import { type Command, InvalidArgumentError } from 'commander';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { readBearerKeys } from '../serve/bearer-keys.ts';
 import { loadGuard, PLAIN } from '../serve/guard-config.ts';
 import { openArms } from '../serve/served-arms.ts';
 import { isLoopback, startServer } from '../serve/start-server.ts';
 import { openStore } from '../store/open-store.ts';
+import { positiveInteger } from './positive-integer.ts';
 
 interface ServeFlags {
   readonly model: string;
@@ -37,14 +39,24 @@ export function registerServeCommand(program: Command, signal: AbortSignal): voi
     .option('--port <n>', 'port to listen on; 0 for any free one', upTo(65_535), 8080)
     .option('--api-key-file <file>', 'bearer keys, one a line')
     .option('--insecure', 'allow an address beyond loopback without keys', false)
-    .option('--max-rows <n>', 'rows of a pass: answers times the terms of their arm', positive, 128)
+    .option(
+      '--max-rows <n>',
+      'rows of a pass: answers times the terms of their arm',
+      positiveInteger,
+      128,
+    )
     .option('--max-queue <n>', 'requests that wait for room before others get 429', upTo(1e6), 256)
-    .option('--cache-mb <n>', 'memory for keys and values', positive, 1024)
-    .option('--max-body-kb <n>', 'largest request body', positive, 1024)
-    .option('--timeout <seconds>', 'longest answer', positive, 300)
-    .option('--drain <seconds>', 'how long running answers may go on after SIGTERM', positive, 30)
+    .option('--cache-mb <n>', 'memory for keys and values', positiveInteger, 1024)
+    .option('--max-body-kb <n>', 'largest request body', positiveInteger, 1024)
+    .option('--timeout <seconds>', 'longest answer', positiveInteger, 300)
+    .option(
+      '--drain <seconds>',
+      'how long running answers may go on after SIGTERM',
+      positiveInteger,
+      30,
+    )
     .option('--backend <name>', 'compute backend (default: the best that works here)')
-    .option('--threads <n>', 'threads of the backend', positive)
+    .option('--threads <n>', 'threads of the backend', positiveInteger)
     .option('--store <file>', 'keeps steering vectors, so that the next start is fast')
     .option('--quiet', 'no line a request on stderr', false)
     .action((flags: ServeFlags) => serveCommand({ flags, signal }));
@@ -64,10 +76,7 @@ async function serveCommand(options: {
     });
   }
   const stop = stopSignal(options.signal);
-  const backend = await useBackend({
-    ...(flags.backend === undefined ? {} : { name: flags.backend as BackendName }),
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-  });
+  const backend = await chooseBackend({ backend: flags.backend, threads: flags.threads });
   using store = flags.store === undefined ? undefined : openStore(flags.store);
   const progress = createProgressLine();
   using arms = await openArms({
@@ -110,12 +119,6 @@ function stopSignal(interrupted: AbortSignal): AbortSignal {
   if (interrupted.aborted) stop();
   interrupted.addEventListener('abort', stop);
   return controller.signal;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('not a positive whole number');
 }
 
 function upTo(most: number): (text: string) => number {

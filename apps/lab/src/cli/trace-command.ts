@@ -1,8 +1,8 @@
 // `safeinfer trace`: causal tracing of a fact or of many, as JSON and pictures.
 import { relative } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
 import { embeddingNoise } from '@safeinfer/editing';
 import { type Command, InvalidArgumentError } from 'commander';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { textTable } from '../report/format-table.ts';
@@ -10,6 +10,7 @@ import { openRunDirectory } from '../run/run-directory.ts';
 import { averages, type PromptTraces, runTraces, suggestion } from '../trace/run-trace.ts';
 import { writeAverages, writeTrace } from '../trace/trace-files.ts';
 import { type TracePromptFlags, tracePrompts } from '../trace/trace-prompts.ts';
+import { positiveInteger } from './positive-integer.ts';
 
 interface TraceFlags extends TracePromptFlags {
   readonly model: string;
@@ -29,11 +30,6 @@ const PUBLISHED_WINDOW = 10;
 const PUBLISHED_LAYERS = 48;
 
 export function registerTraceCommand(program: Command, signal: AbortSignal): void {
-  const positive = (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value > 0) return value;
-    throw new InvalidArgumentError('not a positive whole number');
-  };
   const decimal = (text: string): number => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
@@ -49,8 +45,8 @@ export function registerTraceCommand(program: Command, signal: AbortSignal): voi
     .option('--subject <text>', 'the subject in it, which is corrupted')
     .option('--expect <text>', 'the right answer')
     .option('--facts <file>', 'many facts: a JSON list as known_1000.json, or "pocket"')
-    .option('--count <n>', 'facts of the file, evenly spaced', positive, 20)
-    .option('--samples <n>', 'corrupted copies', positive, 10)
+    .option('--count <n>', 'facts of the file, evenly spaced', positiveInteger, 20)
+    .option('--samples <n>', 'corrupted copies', positiveInteger, 10)
     .option(
       '--sigma <x>',
       'standard deviation of the noise (default: --times that of the subjects’ embeddings)',
@@ -60,9 +56,9 @@ export function registerTraceCommand(program: Command, signal: AbortSignal): voi
     .option(
       '--window <n>',
       'layers of MLP or attention restored together (default: the published share, 10 of 48)',
-      positive,
+      positiveInteger,
     )
-    .option('--seed <n>', 'of the noise', positive, 1)
+    .option('--seed <n>', 'of the noise', positiveInteger, 1)
     .option('--no-severed', 'leave out the runs with severed MLP and attention')
     .option('--out <directory>', 'where pictures and JSON go', 'runs/trace')
     .option('--backend <name>', 'compute backend (default: the best that works here)')
@@ -78,7 +74,7 @@ async function traceCommand(options: {
   const prompts = tracePrompts(flags);
   const directory = openRunDirectory(flags.out);
   const { backend, model: name } = flags;
-  await useBackend(backend === undefined ? {} : { name: backend as BackendName });
+  await chooseBackend({ backend });
   using opened = await openModel({ name, signal });
   const { model } = opened;
   const window =

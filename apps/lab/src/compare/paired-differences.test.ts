@@ -1,25 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { trial } from '../run/trial-record.fixture.ts';
 import type { TrialRecord } from '../run/trial-record.ts';
 import { pairedDifferences, plannedContrasts } from './paired-differences.ts';
 
-const trial = (fields: Partial<TrialRecord>): TrialRecord => ({
-  schema: 1,
-  arm: 'base',
-  edit: 'unedited',
-  style: 'simple',
-  benchmark: 'b',
-  itemId: 'i',
-  category: 'c',
-  kind: 'harmful',
-  prompt: '',
-  output: '',
-  finishReason: 'stop',
-  tokensIn: 1,
-  tokensOut: 1,
-  judge: 'j',
-  outcome: 'refused',
-  ...fields,
-});
 const arm = (name: string, outcomes: string, more: Partial<TrialRecord> = {}): TrialRecord[] =>
   [...outcomes].map((letter, i) =>
     trial({

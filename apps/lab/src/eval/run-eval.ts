@@ -6,7 +6,6 @@ import {
   type EvalRecord,
   evaluate,
   type Judge,
-  promptJudge,
   promptJudgeSpecs,
   refusalJudge,
   refusalLists,
@@ -15,6 +14,7 @@ import {
 import type { Transformer } from '@safeinfer/transformer';
 import { armGenerate } from '../arms/arm-generate.ts';
 import type { Benchmark } from '../benchmarks/benchmark.ts';
+import { judgeGenerate, localJudge } from '../judges/local-judge.ts';
 import { pocketRefusals } from '../judges/pocket-refusals.ts';
 import { hasChatTemplate } from '../model/has-chat-template.ts';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
@@ -33,20 +33,15 @@ export function localJudges(options: {
   const matchers = [...Object.keys(refusalLists), pocketRefusals].map((list) => refusalJudge(list));
   const { judgeModel, judgeName = 'local model', batchSize } = options;
   if (!judgeModel) return matchers;
-  const generate = armGenerate({
-    plan: compile(term('judge', { model: judgeModel })),
-    hasChatTemplate: hasChatTemplate(judgeModel),
+  const generate = judgeGenerate({
+    model: judgeModel,
     maxNewTokens: 64,
     batchSize,
     fingerprint: judgeName,
   });
-  // A judge that reads its own model's answers must not retry for ever on a model that cannot follow the prompt.
-  const retry = { retries: 0, attemptTimeoutMs: 0 };
   return [
     ...matchers,
-    ...Object.values(promptJudgeSpecs).map((spec) =>
-      promptJudge({ ...spec, reasks: 0 }, generate, { retry }),
-    ),
+    ...Object.values(promptJudgeSpecs).map((spec) => localJudge(spec, generate)),
   ];
 }
 

@@ -1,5 +1,4 @@
 // Judges by name: refusal lists, and judge prompts answered by an endpoint or a local model; verdicts go to the store.
-import { compile, term } from '@safeinfer/guided-sampler';
 import {
   endpointGenerate,
   type Generate,
@@ -10,12 +9,11 @@ import {
   refusalLists,
   withVerdictCache,
 } from '@safeinfer/harmeval';
-import { armGenerate } from '../arms/arm-generate.ts';
 import { nearestName } from '../config/nearest-name.ts';
-import { hasChatTemplate } from '../model/has-chat-template.ts';
 import { openModel } from '../model/open-model.ts';
 import type { Store } from '../store/open-store.ts';
 import type { NamedJudge } from './judge-records.ts';
+import { JUDGE_TOKENS, judgeGenerate, localJudge, verdictCache } from './local-judge.ts';
 import { pocketRefusals } from './pocket-refusals.ts';
 
 export interface JudgeSource {
@@ -32,8 +30,6 @@ export interface OpenJudges extends Disposable {
   readonly judges: readonly NamedJudge[];
 }
 
-/** Tokens of a local judge's answer: enough for an explanation before the verdict. */
-const JUDGE_TOKENS = 128;
 /** Rows of one forward pass of a local judge. */
 const BATCH = 16;
 
@@ -53,10 +49,7 @@ export async function openNamedJudges(options: {
     });
   }
   const answering = needsModel ? await answeringModel(source, store, signal) : undefined;
-  const cache = {
-    get: async (key: string) => store.get(key),
-    set: async (key: string, value: unknown) => store.set(new Map([[key, value]])),
-  };
+  const cache = verdictCache(store);
   return {
     judges: names.map((name): NamedJudge => {
       if (requireJudge(name) === 'list') {
@@ -65,12 +58,7 @@ export async function openNamedJudges(options: {
       }
       const { generate, label, local } = answering!;
       const spec = promptJudgeSpecs[name]!;
-      const judge = promptJudge(
-        local ? { ...spec, reasks: 0 } : spec,
-        generate,
-        // A local model answers the same way each time.
-        local ? { retry: { retries: 0, attemptTimeoutMs: 0 } } : {},
-      );
+      const judge = local ? localJudge(spec, generate) : promptJudge(spec, generate);
       return { name: `${judge.id}@${label}`, judge: withVerdictCache(judge, cache) };
     }),
     [Symbol.dispose]: () => answering?.[Symbol.dispose](),
@@ -125,9 +113,8 @@ async function answeringModel(
     return { generate, label: endpointModel, local: false, [Symbol.dispose]: () => undefined };
   }
   const opened = await openModel({ name: judgeModel!, store, signal });
-  const generate = armGenerate({
-    plan: compile(term('judge', { model: opened.model })),
-    hasChatTemplate: hasChatTemplate(opened.model),
+  const generate = judgeGenerate({
+    model: opened.model,
     maxNewTokens: JUDGE_TOKENS,
     batchSize: BATCH,
     fingerprint: opened.sha256,

@@ -1,11 +1,12 @@
 // A worker of other machines' runs: pulls units from Redis, makes them on its own model, sends the answers back.
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type BuiltArm, buildArm } from '../arms/build-arm.ts';
 import { createTermSources, type TermSources } from '../arms/term-sources.ts';
 import { version } from '../cli/version.ts';
 import { type AppliedEdit, applyEdit } from '../edits/apply-edit.ts';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { type OpenModel, openModel } from '../model/open-model.ts';
 import { type ArmPlan, planArms } from '../plan/plan-arms.ts';
 import { runUnit } from '../plan/run-unit.ts';
@@ -108,7 +109,7 @@ async function openRun(options: {
   const record = JSON.parse(json) as RedisRun;
   if (record.version !== version)
     throw refusal(`the run is of safeinfer ${record.version}, the worker is ${version}`);
-  const backend = await useBackend({ name: record.backend as BackendName });
+  const backend = await chooseBackend({ backend: record.backend });
   // Never aborted: the unit in hand is finished before a worker stops.
   const { signal } = new AbortController();
   const opened = await openModel({ name: record.experiment.model, signal });

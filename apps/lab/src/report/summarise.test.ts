@@ -1,26 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { TrialRecord } from '../run/trial-record.ts';
+import { trial } from '../run/trial-record.fixture.ts';
 import { formatRate } from './format-table.ts';
 import { summarise } from './summarise.ts';
-
-const trial = (fields: Partial<TrialRecord>): TrialRecord => ({
-  schema: 1,
-  arm: 'base',
-  edit: 'unedited',
-  style: 'simple',
-  benchmark: 'b',
-  itemId: 'i',
-  category: 'c',
-  kind: 'harmful',
-  prompt: '',
-  output: '',
-  finishReason: 'stop',
-  tokensIn: 1,
-  tokensOut: 1,
-  judge: 'j',
-  outcome: 'refused',
-  ...fields,
-});
 
 describe('summarise', () => {
   const [row] = summarise([

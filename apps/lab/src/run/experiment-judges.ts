@@ -1,20 +1,16 @@
 // The judges of an experiment, ready to judge: refusal lists, and judge prompts answered by local models.
-import { compile, term } from '@safeinfer/guided-sampler';
 import {
-  type ContentCache,
   HarmEvalError,
   type Judge,
-  promptJudge,
   promptJudgeSpecs,
   refusalJudge,
   refusalLists,
   withVerdictCache,
 } from '@safeinfer/harmeval';
-import { armGenerate } from '../arms/arm-generate.ts';
 import type { Experiment, JudgeConfig } from '../config/experiment-schema.ts';
 import { nearestName } from '../config/nearest-name.ts';
+import { JUDGE_TOKENS, judgeGenerate, localJudge, verdictCache } from '../judges/local-judge.ts';
 import { pocketRefusals } from '../judges/pocket-refusals.ts';
-import { hasChatTemplate } from '../model/has-chat-template.ts';
 import { type OpenModel, openModel } from '../model/open-model.ts';
 import type { Store } from '../store/open-store.ts';
 
@@ -22,9 +18,6 @@ export interface ExperimentJudges extends Disposable {
   /** The first is the primary one. */
   readonly judges: readonly Judge[];
 }
-
-/** Tokens of a judge's answer: enough for an explanation before the verdict. */
-const JUDGE_TOKENS = 128;
 
 export function judgeConfigs({ judge, judges }: Experiment): readonly JudgeConfig[] {
   return judges ?? [judge];
@@ -66,17 +59,13 @@ export async function openJudges(options: {
         models.set(config.model, model);
         own.push(model);
       }
-      const generate = armGenerate({
-        plan: compile(term('judge', { model: model.model })),
-        hasChatTemplate: hasChatTemplate(model.model),
+      const generate = judgeGenerate({
+        model: model.model,
         maxNewTokens: JUDGE_TOKENS,
         batchSize: experiment.batchSize,
         fingerprint: model.sha256,
       });
-      const judge = promptJudge({ ...specOf(config.prompt), reasks: 0 }, generate, {
-        // A local model answers the same way each time.
-        retry: { retries: 0, attemptTimeoutMs: 0 },
-      });
+      const judge = localJudge(specOf(config.prompt), generate);
       judges.push(withVerdictCache(judge, verdictCache(store)));
     }
     return { judges, [Symbol.dispose]: dispose };
@@ -84,13 +73,6 @@ export async function openJudges(options: {
     dispose();
     throw error;
   }
-}
-
-function verdictCache(store: Store): ContentCache {
-  return {
-    get: async (key) => store.get(key),
-    set: async (key, value) => store.set(new Map([[key, value]])),
-  };
 }
 
 function refusalListOf(name: string): typeof pocketRefusals | string {

@@ -1,13 +1,13 @@
 // One run from start to end in its directory: what `run`, `resume` and `retry` have in common.
-import { type BackendName, useBackend } from '@safeinfer/backend';
+
 import { createTermSources } from '../arms/term-sources.ts';
 import { version } from '../cli/version.ts';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { rateName } from '../plan/estimate.ts';
 import { planExperiment } from '../plan/plan-experiment.ts';
 import { createProgressFile } from '../progress/progress-file.ts';
 import type { ProgressLine } from '../progress/progress-line.ts';
-import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createStoreQueue } from '../queue/store-queue.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { usesOf } from '../store/uses.ts';
@@ -40,9 +40,7 @@ export async function runSession(options: {
   const { run, directory, progress, signal } = options;
   const { experiment, experimentFile } = run;
   checkJudges(experiment);
-  const backend = await useBackend(
-    run.backend === undefined ? {} : { name: run.backend as BackendName },
-  );
+  const backend = await chooseBackend({ backend: run.backend });
   using store = openStore(run.store ?? ':memory:');
   options.prepare?.(store);
   using opened = await openModel({ name: experiment.model, store, signal });
@@ -69,7 +67,7 @@ export async function runSession(options: {
     await using queue =
       options.queue === undefined
         ? createStoreQueue({ store, signal })
-        : await createRedisQueue({
+        : await (await import('../queue/redis-queue.ts')).createRedisQueue({
             url: options.queue,
             store,
             run: {

@@ -1,38 +1,24 @@
 // `safeinfer steer extract`: from demonstrations or contrasting prompts to vector files and heads.json.
 import { basename, dirname, join, relative } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
-import { headHeatMapSvg, type SafetyPreset } from '@safeinfer/steering';
+import { headHeatMapSvg } from '@safeinfer/steering';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { textTable } from '../report/format-table.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
 import { checkpointFile } from './effect-checkpoint.ts';
-import { DIRECTION_METHODS, extractVector, hasDirections, type Method } from './extract-vector.ts';
+import {
+  DIRECTION_METHODS,
+  type ExtractSettings,
+  extractVector,
+  hasDirections,
+} from './extract-vector.ts';
 import { headsFile } from './heads-file.ts';
 import { checkOutputs, writeVectorFile } from './vector-file.ts';
 
-export interface ExtractFlags {
-  readonly method: Method;
+export interface ExtractFlags extends ExtractSettings {
   readonly model: string;
   readonly backend?: string;
-  readonly preset: SafetyPreset;
-  readonly safe: string;
-  readonly compliant: string;
-  readonly demonstrations?: string;
-  readonly positive: string;
-  readonly negative: string;
-  readonly layers?: readonly number[];
-  readonly strength?: number;
-  readonly shots?: number;
-  readonly prompts?: number;
-  readonly effectPrompts?: number;
-  readonly topHeads?: number;
-  readonly inject?: 'aggregate' | 'distributed';
-  readonly refusals: readonly string[];
-  readonly maxKl?: number;
-  readonly limit?: number;
-  readonly shuffleLabels?: boolean;
-  readonly seed: number;
   readonly out: readonly string[];
 }
 
@@ -43,7 +29,7 @@ export async function runExtract(flags: ExtractFlags, signal: AbortSignal): Prom
   const first = out[0]!;
   const directory = directories.get(first)!;
   const checkpoint = checkpointFile(directory, `${basename(first)}.aie-checkpoint.json`);
-  await useBackend(flags.backend === undefined ? {} : { name: flags.backend as BackendName });
+  await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name, signal });
   const { model } = opened;
   const progress = createProgressLine();

@@ -1,7 +1,7 @@
 // `safeinfer steer inspect`: what a vector file of any tool holds, beside another file and a model.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { textTable } from '../report/format-table.ts';
 import { readHeadsFile } from './heads-file.ts';
@@ -27,7 +27,7 @@ export async function runInspect(
   const other = flags.with === undefined ? undefined : await readVectorFile(flags.with, at);
   let facts = vectorFacts(file, other);
   if (flags.model !== undefined) {
-    await useBackend(flags.backend === undefined ? {} : { name: flags.backend as BackendName });
+    await chooseBackend({ backend: flags.backend });
     using opened = await openModel({ name: flags.model, signal });
     facts = { ...facts, fits: await fitOf(facts, opened.model, flags.model) };
   }

@@ -1,6 +1,5 @@
 // `safeinfer steer report`: what a vector does on test prompts beside its controls, as JSON, Markdown and SVG.
 import { relative } from 'node:path';
-import { type BackendName, useBackend } from '@safeinfer/backend';
 import { loadPocketSplit } from '@safeinfer/pocket';
 import {
   doseResponseSvg,
@@ -12,6 +11,7 @@ import {
   steeringReport,
 } from '@safeinfer/steering';
 import type { Row } from '@safeinfer/transformer';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
@@ -51,7 +51,7 @@ export async function runReport(
   const harmful = promptsFrom({ source: flags.harmful, kind: 'harmful', ...common });
   const harmless = promptsFrom({ source: flags.harmless, kind: 'harmless', ...common });
   const directory = openRunDirectory(flags.out);
-  await useBackend(flags.backend === undefined ? {} : { name: flags.backend as BackendName });
+  await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
   const { model } = opened;
   const { force, layer, strength } = flags;

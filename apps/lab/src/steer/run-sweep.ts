@@ -1,6 +1,6 @@
 // `safeinfer steer sweep`: layers x strengths x head counts on the selection split; the best as a plan for `report`.
 import { join, relative } from 'node:path';
-import { type BackendName, SafeInferError, useBackend } from '@safeinfer/backend';
+import { SafeInferError } from '@safeinfer/backend';
 import {
   type SafetyPreset,
   safetyAmplification,
@@ -8,6 +8,7 @@ import {
   savePlan,
   sweepSvg,
 } from '@safeinfer/steering';
+import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { textTable } from '../report/format-table.ts';
@@ -62,7 +63,7 @@ export async function runSweep(flags: SweepFlags, signal: AbortSignal): Promise<
   const harmful = promptsFrom({ source: flags.harmful, kind: 'harmful', use: 'select', limit });
   const harmless = promptsFrom({ source: flags.harmless, kind: 'harmless', use: 'select', limit });
   const directory = openRunDirectory(flags.out);
-  await useBackend(flags.backend === undefined ? {} : { name: flags.backend as BackendName });
+  await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
   const { model } = opened;
   const progress = createProgressLine();
