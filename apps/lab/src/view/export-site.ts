@@ -15,7 +15,7 @@ import {
   type TrialRecord,
 } from '@safeinfer/viewer';
 import { policyForMarkup } from './loopback-guard.ts';
-import { maskable, withoutText } from './maskable.ts';
+import { maskable, shownTrace, withoutText } from './maskable.ts';
 import { type OpenRun, openRuns } from './open-runs.ts';
 import { jsonNames, readJson } from './run-files.ts';
 import { recordsOf, trialView } from './run-pages.ts';
@@ -143,7 +143,7 @@ async function writeRun(options: {
   }
   for (const name of await jsonNames(join(run.directory, 'traces'))) {
     const trace = await readJson(join(run.directory, 'traces', `${name}.json`), causalTraceSchema);
-    if (trace) writeData(place, `${folder}/trace-${name}`, trace);
+    if (trace) writeData(place, `${folder}/trace-${name}`, shownTrace(trace));
   }
   const exported: ExportedRun = {
     detail: await run.detail(),

@@ -1,6 +1,6 @@
 // The lab's mask rule applied to one record: what may be shown at once, what only when asked for, and what never.
 import { concernsSexualContentWithMinors } from '@safeinfer/harmeval';
-import type { MaskableText, TokenTrace, TrialRecord } from '@safeinfer/viewer';
+import type { CausalTrace, MaskableText, TokenTrace, TrialRecord } from '@safeinfer/viewer';
 import { maskText } from '../mask/mask-text.ts';
 
 export interface MaskableTrial {
@@ -10,7 +10,7 @@ export interface MaskableTrial {
   readonly output: MaskableText;
 }
 
-const NEVER_SHOWN: MaskableText = { masked: '[never shown]' };
+const NEVER_SHOWN = { masked: '[never shown]' } as const satisfies MaskableText;
 
 /**
  * Questions of the harmful kind and every answer to them are masked, refusals too: a judge may be wrong about those.
@@ -24,6 +24,13 @@ export function maskable(record: TrialRecord): MaskableTrial {
     return record.kind === 'harmful' ? { masked: maskText(text), full: text } : { full: text };
   };
   return { redacted, prompt: rule(prompt), output: rule(output) };
+}
+
+/** A causal trace without its text where that is of the kind that is never shown; the maps stay. */
+export function shownTrace(trace: CausalTrace): CausalTrace {
+  if (!concernsSexualContentWithMinors([trace.prompt, trace.answer])) return trace;
+  const { masked } = NEVER_SHOWN;
+  return { ...trace, prompt: masked, answer: masked, tokens: trace.tokens.map(() => '·') };
 }
 
 /** Tokens without any of their text; the numbers stay. */

@@ -12,6 +12,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { loopbackGuard, pageHeaders } from './loopback-guard.ts';
+import { shownTrace } from './maskable.ts';
 import type { OpenRuns } from './open-runs.ts';
 import { jsonNames, readJson } from './run-files.ts';
 import { itemDetail, itemPage, queuePage, requireRecord, tokenDetail } from './run-pages.ts';
@@ -127,7 +128,7 @@ export function viewApp(options: {
 
 const MAPS = [
   { folder: 'heads', schema: headMapSchema },
-  { folder: 'traces', schema: causalTraceSchema },
+  { folder: 'traces', schema: causalTraceSchema.transform(shownTrace) },
 ] as const;
 
 function checked<T>(schema: z.ZodType<T>, value: unknown): T {

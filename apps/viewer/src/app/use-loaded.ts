@@ -7,8 +7,19 @@ export interface Loaded<T> {
   readonly loading: boolean;
 }
 
-/** Loads again whenever `key` changes; an answer that comes late is dropped. */
-export function useLoaded<T>(key: string, load: () => Promise<T>): Loaded<T> {
+/** Milliseconds after a failed question, or while the tab is hidden. */
+const RETRY = 3000;
+
+/**
+ * Loads again whenever `key` changes; an answer that comes late is dropped.
+ * @param again milliseconds to the next question after this answer, undefined: never again. With it, a failed
+ *   question waits for its next turn, and nothing is asked while the tab is hidden.
+ */
+export function useLoaded<T>(
+  key: string,
+  load: () => Promise<T>,
+  again?: (value: T) => number | undefined,
+): Loaded<T> {
   const [state, setState] = useState<Loaded<T>>({
     value: undefined,
     error: undefined,
@@ -17,19 +28,32 @@ export function useLoaded<T>(key: string, load: () => Promise<T>): Loaded<T> {
   // `key` names everything that `load` depends on.
   useEffect(() => {
     let current = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const askAfter = (delay: number | undefined): void => {
+      if (current && delay !== undefined) timer = setTimeout(ask, delay);
+    };
+    const ask = (): void => {
+      if (again !== undefined && document.hidden) {
+        askAfter(RETRY);
+        return;
+      }
+      load().then(
+        (value) => {
+          if (current) setState({ value, error: undefined, loading: false });
+          askAfter(again?.(value));
+        },
+        (reason: unknown) => {
+          const error = reason instanceof Error ? reason.message : String(reason);
+          if (current) setState((before) => ({ ...before, error, loading: false }));
+          if (again !== undefined) askAfter(RETRY);
+        },
+      );
+    };
     setState((before) => ({ ...before, loading: true }));
-    load().then(
-      (value) => {
-        if (current) setState({ value, error: undefined, loading: false });
-      },
-      (reason: unknown) => {
-        if (!current) return;
-        const error = reason instanceof Error ? reason.message : String(reason);
-        setState((before) => ({ ...before, error, loading: false }));
-      },
-    );
+    ask();
     return () => {
       current = false;
+      clearTimeout(timer);
     };
   }, [key]);
   return state;

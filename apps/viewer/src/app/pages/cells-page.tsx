@@ -15,7 +15,7 @@ import { setParams } from '../use-route.ts';
 const METRICS = {
   asr: {
     text: 'attack success (harmful complied)',
-    ink: 'var(--complied)',
+    ink: 'var(--unwanted)',
     rate: asrOf,
     kind: 'harmful',
     outcome: 'complied',

@@ -118,7 +118,7 @@ function Answers(props: {
         {props.trials.map((trial) => (
           <article key={trial.arm} class="answer">
             <h3>
-              {trial.arm} <OutcomeTag outcome={trial.outcome} />
+              {trial.arm} <OutcomeTag outcome={trial.outcome} kind={trial.kind} />
             </h3>
             <div class={props.masked ? 'text masked' : 'text'}>{trial.output}</div>
             <dl class="facts">

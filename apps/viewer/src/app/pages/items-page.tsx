@@ -109,7 +109,12 @@ function ItemList(props: {
             <>
               <span class="marks">
                 {item.marks.map((mark, i) => (
-                  <OutcomeMark key={columns[i]} mark={mark} column={columns[i] ?? ''} />
+                  <OutcomeMark
+                    key={columns[i]}
+                    mark={mark}
+                    column={columns[i] ?? ''}
+                    kind={item.kind}
+                  />
                 ))}
               </span>
               <span class="category">{item.category}</span>

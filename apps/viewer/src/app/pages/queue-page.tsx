@@ -177,10 +177,10 @@ function Entry(props: {
       <blockquote class={entry.masked ? 'text masked' : 'text'}>{entry.output}</blockquote>
       {!blind && (
         <p>
-          {key.edit} / {key.arm} <OutcomeTag outcome={entry.outcome} />{' '}
+          {key.edit} / {key.arm} <OutcomeTag outcome={entry.outcome} kind={entry.kind} />{' '}
           {entry.verdicts.map(({ judge, outcome }) => (
             <span key={judge} class="small">
-              {judge}: <OutcomeTag outcome={outcome} />{' '}
+              {judge}: <OutcomeTag outcome={outcome} kind={entry.kind} />{' '}
             </span>
           ))}
           <a
@@ -196,7 +196,7 @@ function Entry(props: {
       )}
       {entry.label !== null && (
         <p>
-          labelled <OutcomeTag outcome={entry.label} />
+          labelled <OutcomeTag outcome={entry.label} kind={entry.kind} />
         </p>
       )}
     </article>

@@ -9,7 +9,6 @@ import { RevealToggle } from '../parts/reveal-toggle.tsx';
 import { type RunPage, runHref } from '../route.ts';
 import { useKeys } from '../use-key.ts';
 import { useLoaded } from '../use-loaded.ts';
-import { usePolled } from '../use-polled.ts';
 import { CellsPage } from './cells-page.tsx';
 import { HeadsPage } from './heads-page.tsx';
 import { ItemPage } from './item-page.tsx';
@@ -41,7 +40,7 @@ const IDLE = 5000;
 
 export function RunFrame({ run }: { readonly run: string }): JSX.Element {
   const { source, route, reveal, setReveal } = useApp();
-  const polled = usePolled(
+  const polled = useLoaded(
     run,
     async () => (await source.runs()).find(({ id }) => id === run) ?? null,
     (found) => {

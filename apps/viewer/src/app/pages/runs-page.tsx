@@ -5,7 +5,7 @@ import { bytesText } from '../format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { RunProgress } from '../parts/progress-bar.tsx';
 import { runHref } from '../route.ts';
-import { usePolled } from '../use-polled.ts';
+import { useLoaded } from '../use-loaded.ts';
 
 /** Milliseconds between questions while a run is under way, and while none is. */
 const BUSY = 1000;
@@ -13,7 +13,7 @@ const IDLE = 5000;
 
 export function RunsPage(): JSX.Element {
   const { source } = useApp();
-  const { value: runs, error } = usePolled(
+  const { value: runs, error } = useLoaded(
     'runs',
     () => source.runs(),
     (found) => {

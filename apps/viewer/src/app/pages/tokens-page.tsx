@@ -118,7 +118,7 @@ function Tokens({ value }: { readonly value: TokenDetail }): JSX.Element {
       <div class="token-layout">
         <div>
           <h2>
-            {trial.edit} / {trial.arm} <OutcomeTag outcome={trial.outcome} />
+            {trial.edit} / {trial.arm} <OutcomeTag outcome={trial.outcome} kind={trial.kind} />
           </h2>
           {/* biome-ignore lint/a11y/noStaticElementInteractions: leaving the text ends the hover; keys work on the tokens */}
           <div class="tokens" ref={grid.container} onMouseLeave={() => setHovered(undefined)}>
