@@ -156,7 +156,9 @@ function Legend(): JSX.Element {
           {outcome === 'unscored' ? '?' : outcome[0]!.toUpperCase()} {outcome}
         </span>
       ))}
-      , a dot: judges disagree
+      ; <span class="outcome word harmful refused">wanted</span>
+      <span class="outcome word harmful complied">not wanted</span> of that item; a dot: judges
+      disagree
     </>
   );
 }
