@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { occupyDirectory } from '../src/run/occupy-directory.ts';
 import type { TrialRecord } from '../src/run/trial-record.ts';
 import { openStore } from '../src/store/open-store.ts';
 import { runSafeInfer } from './run-safeinfer.ts';
@@ -39,6 +40,23 @@ describe('the life of a run', () => {
     expect(runSafeInfer(['run', 'small.yaml'], folder).code).toBe(0);
     const after = runSafeInfer(['plan', 'small.yaml'], folder);
     expect(after.stdout).toMatch(/2 cells, 5 answers, 5 stored/);
+  }, 120_000);
+
+  it('is not entered by a second writer, who says so before any work', () => {
+    const before = read(results);
+    {
+      using _ = occupyDirectory(join(folder, 'runs/small'));
+      for (const args of [
+        ['run', 'small.yaml'],
+        ['resume', 'runs/small'],
+      ]) {
+        const { code, stderr } = runSafeInfer(args, folder);
+        expect(stderr).toMatch(/another run is writing to .*small/);
+        expect(code).toBe(2);
+      }
+    }
+    expect(runSafeInfer(['resume', 'runs/small'], folder).code).toBe(0);
+    expect(read(results)).toBe(before);
   }, 120_000);
 
   it('shows its status and agrees with its store', () => {

@@ -13,6 +13,7 @@ import { JUDGE_COLUMNS, judgeCells } from '../report/judge-cells.ts';
 import { reportOfRuns } from '../report/merge-runs.ts';
 import { readRun } from '../report/read-run.ts';
 import { writeReport } from '../report/write-report.ts';
+import { occupyDirectory } from '../run/occupy-directory.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
 import type { JudgeVerdict } from '../run/trial-record.ts';
 import { openStore } from '../store/open-store.ts';
@@ -62,6 +63,7 @@ async function judgeCommand(options: {
   const { path, flags, signal } = options;
   const run = readRun(path);
   const directory = openRunDirectory(run.directory);
+  using _ = occupyDirectory(run.directory);
   using store = openStore(flags.store ?? run.saved.store ?? join(run.directory, 'verdicts.sqlite'));
   const itemOf = await runItems(run.saved);
   using opened = await openNamedJudges({

@@ -66,6 +66,12 @@ function lineFile(target: string): LineFile {
   const file = openSync(temporary, 'w');
   let pending: string[] = [];
   let size = 0;
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    closeSync(file);
+  };
   const flush = (): void => {
     appendFileSync(file, pending.join(''));
     pending = [];
@@ -79,12 +85,13 @@ function lineFile(target: string): LineFile {
     },
     finish() {
       flush();
-      closeSync(file);
+      close();
       renameSync(temporary, target);
       return target;
     },
     abandon() {
-      closeSync(file);
+      // Also after `finish` failed: what went wrong there is told, not a second close.
+      close();
       rmSync(temporary, { force: true });
     },
   };

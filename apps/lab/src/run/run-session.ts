@@ -15,6 +15,7 @@ import { checkAgainstModel } from './check-against-model.ts';
 import { experimentJson, type SavedRun } from './experiment-file.ts';
 import { checkJudges } from './experiment-judges.ts';
 import { headsFile, headsName } from './heads-json.ts';
+import { occupyDirectory } from './occupy-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { runExperiment } from './run-experiment.ts';
 import type { TrialRecord } from './trial-record.ts';
@@ -40,6 +41,7 @@ export async function runSession(options: {
   const { run, directory, progress, signal } = options;
   const { experiment, experimentFile } = run;
   checkJudges(experiment);
+  using _ = occupyDirectory(directory.path);
   const backend = await chooseBackend({ backend: run.backend });
   using store = openStore(run.store ?? ':memory:');
   options.prepare?.(store);
