@@ -51,6 +51,8 @@ export interface AdamState {
   readonly value: tf.Tensor1D;
   readonly first: tf.Tensor1D;
   readonly second: tf.Tensor1D;
+  /** Running mean of the value, when one is kept. */
+  readonly average?: tf.Tensor1D;
 }
 
 /**

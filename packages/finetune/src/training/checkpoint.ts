@@ -1,5 +1,6 @@
 // A training checkpoint: parameters, both moments, step and history in one safetensors file.
-import { mkdir, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTensor, SafeInferError } from '@safeinfer/backend';
 import {
@@ -28,7 +29,7 @@ export interface RunState {
 
 const FILE = 'checkpoint.safetensors';
 const FORMAT = 1;
-const PARTS = ['value', 'first', 'second'] as const;
+const PARTS = ['value', 'first', 'second', 'average'] as const;
 
 export function checkpointPath(directory: string): string {
   return join(directory, FILE);
@@ -48,12 +49,12 @@ export async function writeCheckpoint(options: {
 }): Promise<void> {
   const { directory, states, run, fingerprint } = options;
   const tensors: TensorToWrite[] = states.flatMap((state, i) =>
-    PARTS.map((part) => ({
-      name: `${part}/${i}`,
-      dtype: 'F32' as const,
-      shape: [state[part].size],
-      data: () => readTensor(state[part]),
-    })),
+    PARTS.flatMap((part) => {
+      const tensor = state[part];
+      if (tensor === undefined) return [];
+      const data = () => readTensor(tensor);
+      return [{ name: `${part}/${i}`, dtype: 'F32' as const, shape: [tensor.size], data }];
+    }),
   );
   for (const [name, values] of [
     ['loss', run.loss],
@@ -70,18 +71,22 @@ export async function writeCheckpoint(options: {
   });
 }
 
-/** The checkpoint of a directory, or undefined when there is none; its tensors are the caller's. */
+/**
+ * The checkpoint of a directory, or undefined when there is none; its tensors are the caller's. The fingerprint
+ * 'any' also takes one of another run on parameters of these sizes.
+ */
 export async function readCheckpoint(options: {
   readonly directory: string;
   readonly slabs: readonly Slab[];
-  readonly fingerprint: Fingerprint;
+  readonly fingerprint: Fingerprint | 'any';
 }): Promise<{ readonly states: AdamState[]; readonly run: RunState } | undefined> {
   const { directory, slabs, fingerprint } = options;
   const path = checkpointPath(directory);
   if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
   await using file = await openSafetensors(path);
   const record = recordOf(file, path);
-  requireSameRun(record.fingerprint, fingerprint, path);
+  if (fingerprint === 'any') requireSlabs(file, slabs, path);
+  else requireSameRun(record.fingerprint, fingerprint, path);
   const loss = await file.readFloat64('history/loss');
   const gradientNorm = await file.readFloat64('history/gradientNorm');
   const made: tf.Tensor[] = [];
@@ -100,6 +105,7 @@ export async function readCheckpoint(options: {
         value: await read('value'),
         first: await read('first'),
         second: await read('second'),
+        ...(file.tensors.has(`average/${i}`) ? { average: await read('average') } : {}),
       });
     }
     const { step, tokens, evaluations } = record;
@@ -137,6 +143,29 @@ function recordOf(file: SafetensorsFile, path: string): CheckpointRecord {
   }
   if (record?.format === FORMAT && Number.isInteger(record.step)) return record;
   throw damaged(path, 'it carries no record of a training run');
+}
+
+function requireSlabs(file: SafetensorsFile, slabs: readonly Slab[], path: string): void {
+  const sizes = slabs.map(({ sizes: own }) => own.reduce((sum, size) => sum + size, 0));
+  const there = sizes.map((_, i) => file.tensors.get(`value/${i}`)?.shape[0]);
+  if (sizes.every((size, i) => there[i] === size) && !file.tensors.has(`value/${sizes.length}`)) {
+    return;
+  }
+  throw new SafeInferError(
+    `the checkpoint ${path} holds vectors of ${there.join(', ')} parameters, this run trains ${sizes.join(', ')}`,
+    { code: 'BAD_CONFIG', hint: 'a stage goes on from a stage that trained the same parameters' },
+  );
+}
+
+/** A digest of the checkpoint of a directory. @throws SafeInferError `NOT_FOUND` */
+export async function checkpointDigest(directory: string): Promise<string> {
+  const path = checkpointPath(directory);
+  const bytes = await readFile(path).catch(() => undefined);
+  if (bytes !== undefined) return createHash('sha256').update(bytes).digest('hex');
+  throw new SafeInferError(`there is no checkpoint ${path} to continue from`, {
+    code: 'NOT_FOUND',
+    hint: 'run the earlier stage to its end first',
+  });
 }
 
 function damaged(path: string, what: string): SafeInferError {

@@ -20,6 +20,13 @@ export interface TrainOptions<M extends Method = Method> {
   /** How long to train: one of the two. */
   readonly steps?: number;
   readonly epochs?: number;
+  /** Ends the run after this step, while the schedule stays that of the whole length. */
+  readonly until?: number;
+  /**
+   * The result, and what is evaluated, is a running mean of the parameters and not their last values: after each
+   * step mean = d * mean + (1 - d) * parameters with d = min(average, step / (step + 10)). In (0, 1).
+   */
+  readonly average?: number;
   /**
    * How micro-batches of a step combine: 'tokens' (default) weighs every token alike, as one large batch would;
    * 'batches' weighs micro-batches alike, each by the mean of its own tokens.
@@ -59,6 +66,11 @@ export interface CheckpointOptions {
   readonly everySteps: number;
   /** False: start anew and overwrite the checkpoint. Default true. */
   readonly resume?: boolean;
+  /**
+   * Directory of a checkpoint of an earlier stage on the same parameters: a run without a checkpoint of its own takes
+   * over its parameters, moments, mean, history and count of steps. Data, schedule and batches may differ from it.
+   */
+  readonly continueFrom?: string;
 }
 
 export type TrainProgress =

@@ -25,7 +25,8 @@ import { TrainingLoop } from './training-loop.ts';
  *
  * @throws SafeInferError before any work: `BAD_ARGUMENT`, `BAD_DATASET` (an example without a token to learn),
  *   `CONTEXT_OVERFLOW`, `WRONG_MODEL` (tokens that the model does not have), `BAD_CONFIG` (a checkpoint of another
- *   run), `BAD_FILE`; later: `NON_FINITE` (naming step and examples; the last checkpoint stays), `IO` (a checkpoint
+ *   run), `NOT_FOUND` (no
+ *   earlier stage), `BAD_FILE`; later: `NON_FINITE` (naming step and examples; the last checkpoint stays), `IO` (a checkpoint
  *   could not be written; the earlier one stays), `ABORTED` (after writing a checkpoint). Nothing is leaked.
  */
 export async function train(options: TrainOptions<LoraMethod>): Promise<LoraResult>;
@@ -39,6 +40,7 @@ export async function train(
   checkExamples(data, model.config, 'the training data');
   if (evaluate !== undefined) checkExamples(evaluate.data, model.config, 'the evaluation data');
   const { plan, steps } = lengthOfRun(options);
+  checkAverage(options);
   const schedule: Schedule = options.schedule ?? { kind: 'constant' };
   checkSchedule(schedule);
   const trainable = trainableOf({ model, method, decayed: optimiser.decayed, seed });
@@ -50,6 +52,17 @@ export async function train(
   }
   const factors = factorsOf(loraModules(method, model.config), values);
   return { ...record, adapter: new LoraAdapter(loraSettings(method), factors) };
+}
+
+function checkAverage({ average, until }: Pick<TrainOptions, 'average' | 'until'>): void {
+  const valid =
+    (average === undefined || (average > 0 && average < 1)) &&
+    (until === undefined || (Number.isInteger(until) && until >= 1));
+  if (valid) return;
+  throw new SafeInferError(`a mean that keeps ${average}, or a run until step ${until}`, {
+    code: 'BAD_ARGUMENT',
+    hint: 'average lies in (0, 1), until is a positive integer',
+  });
 }
 
 function trainedModel(

@@ -9,7 +9,13 @@ import { type AdamState, type AdamW, adamWUpdate, clipFactor } from '../optimise
 import { type Schedule, scheduleFactor } from '../optimiser/schedule.ts';
 import { flatten, type Slab, slabsOf, unflatten } from '../optimiser/slabs.ts';
 import { mixSeeds } from '../random/shuffle.ts';
-import { checkpointPath, type RunState, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import {
+  checkpointDigest,
+  checkpointPath,
+  type RunState,
+  readCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts';
 import { boundLoss } from './evaluate-loss.ts';
 import { type Fingerprint, weightsDigest } from './fingerprint.ts';
 import type { Trainable } from './method.ts';
@@ -46,6 +52,7 @@ export class TrainingLoop implements Disposable {
   /** Runs to the last step, from a checkpoint when there is one. */
   async run(): Promise<TrainRecord> {
     const { steps, onProgress, signal } = this.#setup;
+    const end = this.#end();
     const resumedAt = await this.#resume();
     if (resumedAt === null) this.#start();
     else onProgress?.({ kind: 'resumed', step: resumedAt, steps });
@@ -54,7 +61,7 @@ export class TrainingLoop implements Disposable {
         throwIfAborted(signal);
         await this.#evaluateWhenDue();
         await this.#saveWhenDue();
-        if (this.#run.step >= steps) break;
+        if (this.#run.step >= end) break;
         await this.#step();
         await nextTurn();
       }
@@ -67,24 +74,30 @@ export class TrainingLoop implements Disposable {
     return { steps: step, ...record, resumedAt };
   }
 
-  /** The parameters, one tensor each; the caller's. */
+  /** The parameters, or their mean when one is kept, one tensor each; the caller's. */
   takeValues(): tf.Tensor[] {
-    const vectors = this.#states.map(({ value }) => value);
+    const vectors = this.#states.map(({ value, average }) => average ?? value);
     return unflatten(this.#slabs, vectors, this.#setup.trainable.parameters);
   }
 
+  #end(): number {
+    const { steps, until } = this.#setup;
+    return Math.min(steps, until ?? steps);
+  }
+
   [Symbol.dispose](): void {
-    for (const { value, first, second } of this.#states) tf.dispose([value, first, second]);
+    for (const state of this.#states) disposeState(state);
     this.#states = [];
   }
 
   #start(): void {
-    const { trainable } = this.#setup;
+    const { trainable, average } = this.#setup;
     this.#states = tf.tidy(() =>
       flatten(this.#slabs, trainable.start()).map((value) => ({
         value: tf.keep(value),
         first: tf.keep(tf.zerosLike(value)),
         second: tf.keep(tf.zerosLike(value)),
+        ...(average === undefined ? {} : { average: tf.keep(tf.clone(value)) }),
       })),
     );
   }
@@ -93,23 +106,41 @@ export class TrainingLoop implements Disposable {
     const { checkpoint } = this.#setup;
     if (checkpoint === undefined) return null;
     this.#fingerprint = await this.#describe();
-    if (checkpoint.resume === false) return null;
-    const { directory } = checkpoint;
-    const saved = await readCheckpoint({
-      directory,
-      slabs: this.#slabs,
-      fingerprint: this.#fingerprint,
-    });
+    const { directory, continueFrom } = checkpoint;
+    const slabs = this.#slabs;
+    const own =
+      checkpoint.resume === false
+        ? undefined
+        : await readCheckpoint({ directory, slabs, fingerprint: this.#fingerprint });
+    const saved =
+      own === undefined && continueFrom !== undefined
+        ? await readCheckpoint({ directory: continueFrom, slabs, fingerprint: 'any' })
+        : own;
     if (saved === undefined) return null;
     this.#states = saved.states;
     Object.assign(this.#run, saved.run);
-    this.#savedAt = saved.run.step;
+    if (own !== undefined) this.#savedAt = saved.run.step;
+    else this.#matchAverage();
     return saved.run.step;
+  }
+
+  /** An earlier stage may have kept a mean that this one does not, or the reverse. */
+  #matchAverage(): void {
+    const wanted = this.#setup.average !== undefined;
+    this.#states = this.#states.map(({ average, ...state }) => {
+      if (!wanted) {
+        average?.dispose();
+        return state;
+      }
+      return { ...state, average: average ?? tf.clone(state.value) };
+    });
   }
 
   async #describe(): Promise<Fingerprint> {
     const { model, data, trainable, optimiser, schedule, plan, steps, seed, visibility } =
       this.#setup;
+    const { average, checkpoint } = this.#setup;
+    const from = checkpoint?.continueFrom;
     return {
       model: JSON.stringify(model.config),
       weights: await weightsDigest(model),
@@ -122,6 +153,8 @@ export class TrainingLoop implements Disposable {
       steps: String(steps),
       seed: String(seed),
       ...(visibility === undefined ? {} : { visibility: visibility.name }),
+      ...(average === undefined ? {} : { average: String(average) }),
+      ...(from === undefined ? {} : { 'the earlier stage': await checkpointDigest(from) }),
     };
   }
 
@@ -242,19 +275,23 @@ export class TrainingLoop implements Disposable {
     { learningRate, norm }: { readonly learningRate: number; readonly norm: number },
   ): void {
     const { betas, eps, weightDecay, clipNorm } = this.#setup.optimiser;
+    const done = this.#run.step + 1;
+    const kept = Math.min(this.#setup.average ?? 1, done / (done + 10));
     this.#states = this.#states.map((state, i) => {
       const next = adamWUpdate({
         state,
         gradient: gradients[i] as tf.Tensor1D,
         gradientScale: clipFactor(norm, clipNorm),
-        step: this.#run.step + 1,
+        step: done,
         learningRate,
         weightDecay: this.#slabs[i]?.decayed ? weightDecay : 0,
         betas,
         eps,
       });
-      tf.dispose([state.value, state.first, state.second]);
-      return next;
+      const { average } = state;
+      const mean = average === undefined ? undefined : movedMean(average, next.value, kept);
+      disposeState(state);
+      return mean === undefined ? next : { ...next, average: mean };
     });
   }
 
@@ -278,14 +315,12 @@ export class TrainingLoop implements Disposable {
   // --- between steps ---
 
   async #evaluateWhenDue(): Promise<void> {
-    const { model, evaluate, steps, trainable, signal, onProgress } = this.#setup;
+    const { model, evaluate, trainable, signal, onProgress } = this.#setup;
     const { step, evaluations } = this.#run;
-    if (evaluate === undefined || !isDue(step, steps, evaluate.everySteps)) return;
+    if (evaluate === undefined || !isDue(step, this.#end(), evaluate.everySteps)) return;
     if (evaluations.at(-1)?.step === step) return;
     using scope = new TensorScope();
-    const vectors = this.#states.map(({ value }) => value);
-    const values = scope.own(unflatten(this.#slabs, vectors, trainable.parameters));
-    const binding = trainable.bind(values, null);
+    const binding = trainable.bind(scope.own(this.takeValues()), null);
     const { data } = evaluate;
     const loss = await boundLoss({
       model,
@@ -298,9 +333,9 @@ export class TrainingLoop implements Disposable {
   }
 
   async #saveWhenDue(): Promise<void> {
-    const { checkpoint, steps } = this.#setup;
+    const { checkpoint } = this.#setup;
     if (checkpoint === undefined) return;
-    if (isDue(this.#run.step, steps, checkpoint.everySteps)) await this.#save();
+    if (isDue(this.#run.step, this.#end(), checkpoint.everySteps)) await this.#save();
   }
 
   async #save(): Promise<void> {
@@ -329,6 +364,15 @@ function addPasses(a: PassResult, b: PassResult): PassResult {
     loss: tf.add<tf.Scalar>(a.loss, b.loss),
     gradients: a.gradients.map((g, i) => tf.add<tf.Tensor1D>(g, b.gradients[i] as tf.Tensor1D)),
   }));
+}
+
+function movedMean(mean: tf.Tensor1D, value: tf.Tensor1D, kept: number): tf.Tensor1D {
+  return tf.tidy(() => tf.add(mean, tf.mul(tf.sub(value, mean), 1 - kept)));
+}
+
+function disposeState({ value, first, second, average }: AdamState): void {
+  tf.dispose([value, first, second]);
+  average?.dispose();
 }
 
 function isDue(step: number, steps: number, every: number): boolean {
