@@ -48,8 +48,11 @@ export function benchModel(config: ModelConfig = CONFIG): Transformer {
   return new Transformer({ config, weights });
 }
 
-/** LoRA of rank 16 on the query and value projections of every layer. */
-export function benchAdapter(config: ModelConfig = CONFIG, rank = 16): Adapter {
+/** Rank of the benchmark adapters. */
+export const RANK = 16;
+
+/** LoRA on the query and value projections of every layer. */
+export function benchAdapter(config: ModelConfig = CONFIG, rank = RANK): Adapter {
   const deltas = new Map<WeightName, { A: tf.Tensor2D; B: tf.Tensor2D; scale: number }>();
   for (let layer = 0; layer < config.nLayers; layer++) {
     for (const [i, name] of (['W_Q', 'W_V'] as const).entries()) {
