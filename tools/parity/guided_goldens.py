@@ -167,6 +167,49 @@ def recipe_cases(rng):
     return out
 
 
+class Penalised:
+    """SafeInfer as a logits processor: the twin is the same model with a prefix after BOS, recomputed in full."""
+
+    def __init__(self, model, prefix, lam):
+        self.model, self.prefix, self.beta = model, torch.tensor(prefix), lam / (1 - lam)
+
+    def __call__(self, input_ids, scores):
+        prefix = self.prefix.expand(len(input_ids), -1)
+        rows = torch.cat([input_ids[:, :1], prefix, input_ids[:, 1:]], dim=1)
+        s = torch.log_softmax(scores.double(), -1)
+        u = torch.log_softmax(self.model(rows).logits[:, -1].double(), -1)
+        return torch.log_softmax(s - self.beta * torch.relu(u - s), -1).float()
+
+
+def beam_cases():
+    """Hugging Face's own beam search on the tiny Llama of the transformer package's fixtures."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(OUT.parents[1] / "transformer" / "fixtures" / "llama")
+    model.eval()
+    prefix = [7, 19, 3]
+    out = []
+    for prompt in ([1, 5, 9], [1, 40, 41, 42, 8]):
+        for beams, length_penalty, early in ((4, 1.0, False), (4, 2.0, "never"), (3, 0.5, True), (5, 0.0, False)):
+            for lam in (0.0, 0.8):
+                # Many ends, so that hypotheses finish at different lengths.
+                ends = [2, 11, 23, 37, 51, 64, 70, 88]
+                with torch.no_grad():
+                    made = model.generate(
+                        torch.tensor([prompt]), do_sample=False, num_beams=beams, num_return_sequences=beams,
+                        max_new_tokens=9, length_penalty=length_penalty, early_stopping=early, eos_token_id=ends,
+                        pad_token_id=0, output_scores=True, return_dict_in_generate=True,
+                        logits_processor=[Penalised(model, prefix, lam)] if lam > 0 else [],
+                    )
+                hypotheses = []
+                for row, score in zip(made.sequences.tolist(), made.sequences_scores.tolist()):
+                    tokens = row[len(prompt):]
+                    end = next((i for i, token in enumerate(tokens) if token in ends), len(tokens) - 1)
+                    hypotheses.append({"tokens": tokens[: end + 1], "score": score})
+                out.append({"prompt": prompt, "prefix": prefix, "lambda": lam, "beams": beams, "stopTokens": ends,
+                            "lengthPenalty": length_penalty, "earlyStopping": early, "maxNewTokens": 9,
+                            "hypotheses": hypotheses})
+    return out
+
+
 def main():
     rng = np.random.default_rng(20240612)
     OUT.mkdir(parents=True, exist_ok=True)
@@ -174,6 +217,7 @@ def main():
     (OUT / "processors.json").write_text(
         json.dumps({**meta, "hf": processor_cases(rng), "llama": llama_cases(rng)}) + "\n")
     (OUT / "recipes.json").write_text(json.dumps({**meta, "cases": recipe_cases(rng)}) + "\n")
+    (OUT / "beam-search.json").write_text(json.dumps({**meta, "cases": beam_cases()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ describe('SafeInfer in closed form', () => {
     expect(c.map((v) => v / total).map((v) => Number(v.toFixed(4)))).toEqual([
       0.6667, 0.2789, 0.0544,
     ]);
+    // Negative control: the printed equation read on probabilities, then softmax, is nearly flat.
+    const onProbabilities = p.map((v, i) => Math.exp(v) - 0.99 * ((c[i] as number) / total));
+    expect(probabilities(logSoftmax(onProbabilities)).map((v) => Number(v.toFixed(4)))).toEqual([
+      0.2943, 0.3718, 0.3339,
+    ]);
   });
 
   it('equals the literal formula within 1e-6 over adversarial logits, -inf included', () => {

@@ -18,6 +18,11 @@ export interface BeamOptions {
   readonly maxNewTokens: number;
   /** Scores are divided by length ^ lengthPenalty (default 1, as in Hugging Face). */
   readonly lengthPenalty?: number;
+  /**
+   * When the search ends once `beams` answers have ended: at once (true), when no open beam is better at its present
+   * length (false, the default), or when none can become better ('never', slowest). As in Hugging Face.
+   */
+  readonly earlyStopping?: boolean | 'never';
   /** Penalties and bans; temperature and truncation have no place in a search and are refused. */
   readonly sampling?: SamplingOptions;
   readonly stopTokens?: readonly number[];
@@ -108,8 +113,8 @@ export async function beamSearch(options: BeamOptions): Promise<readonly Hypothe
     stats: new StatsCollector(plan.terms.map((t) => t.id)),
     vocabSize: plan.vocabSize,
   };
-  const rank = (logprob: number, length: number): number =>
-    logprob / length ** (options.lengthPenalty ?? 1);
+  const { lengthPenalty = 1, earlyStopping = false } = options;
+  const rank = (logprob: number, length: number): number => logprob / length ** lengthPenalty;
   const done: Hypothesis[] = [];
   const finish = (tokens: readonly number[], logprob: number, finished: boolean): void => {
     const shown = finished ? tokens.slice(0, -1) : tokens;
@@ -144,8 +149,8 @@ export async function beamSearch(options: BeamOptions): Promise<readonly Hypothe
         phase.evaluate(terms as Parameters<typeof phase.evaluate>[0], scores);
         chain.apply(scores, beam.sequence.context(step));
         const total = logSumExp(scores).value;
-        // Enough for `beams` survivors even if the best `beams` all end here.
-        return mostLikely(scores, 2 * beams).map((token) => ({
+        // Enough for `beams` survivors when every end token is among the best.
+        return mostLikely(scores, beams + request.stopTokens.size).map((token) => ({
           beam,
           token,
           logprob: beam.logprob + (scores[token] as number) - total,
@@ -153,25 +158,25 @@ export async function beamSearch(options: BeamOptions): Promise<readonly Hypothe
       });
       candidates.sort((x, y) => y.logprob - x.logprob);
       const next: Beam[] = [];
-      for (const { beam, token, logprob } of candidates) {
+      for (const [place, { beam, token, logprob }] of candidates.entries()) {
         if (next.length === beams) break;
-        if (request.stopTokens.has(token))
+        if (!request.stopTokens.has(token)) {
+          next.push({ sequence: extend(beam.sequence, token, plan, prompts), logprob });
+        } else if (place < beams) {
+          // An end counts only where it is as good as what goes on.
           finish([...beam.sequence.generated, token], logprob, true);
-        else next.push({ sequence: extend(beam.sequence, token, plan, prompts), logprob });
+        }
       }
       for (const { sequence } of live) sequence[Symbol.dispose]();
       live = next;
       done.sort((x, y) => y.score - x.score).splice(beams);
-      const best = live[0];
       const worst = done[beams - 1];
-      // Log-probabilities only fall: when no live beam can still enter the list, the search is over.
-      const reachable =
-        best === undefined ? Number.NEGATIVE_INFINITY : rank(best.logprob, maxNewTokens);
-      if (
-        worst !== undefined &&
-        Math.max(reachable, rank(best?.logprob ?? 0, step + 1)) < worst.score
-      )
-        break;
+      const best = live[0];
+      if (worst === undefined || best === undefined) continue;
+      if (earlyStopping === true) break;
+      // Log-probabilities only fall; with a positive penalty length helps.
+      const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxNewTokens : step + 1;
+      if (rank(best.logprob, length) <= worst.score) break;
     }
     if (done.length < beams || live.length > 0) {
       for (const { sequence, logprob } of live) {
