@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import peft
+import safetensors.torch
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -194,6 +195,17 @@ def compare(narrow: dict[str, torch.Tensor], wide: dict[str, torch.Tensor]) -> f
     return max(float((narrow[n].double() - wide[n]).abs().max()) for n in narrow)
 
 
+def spread(narrow: torch.Tensor, wide: torch.Tensor) -> dict[str, float]:
+    error = narrow.double() - wide
+    return {"max": float(error.abs().max()), "rms": float(error.square().mean().sqrt())}
+
+
+def save_float64(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Gradients of the first step in float64: which of two fp32 results is closer is decided by these."""
+    safetensors.torch.save_file({k: v.detach().contiguous() for k, v in sorted(tensors.items())}, path)
+    path.chmod(0o644)
+
+
 def write_training(
     name: str,
     make: Callable[[], Any],
@@ -211,6 +223,7 @@ def write_training(
     tensors = {f"after/{step}/{rename(n)}": p for step, ps in run["after"].items() for n, p in ps.items()}
     tensors.update({f"grad/{rename(n)}": g for n, g in run["grad"].items() if keep_gradient(n)})
     base.save_tensors(folder / "golden.safetensors", tensors)
+    save_float64(folder / "float64.safetensors", {f"grad/{rename(n)}": g for n, g in wide["grad"].items()})
     base.write_json(
         folder / "golden.json",
         {
@@ -237,6 +250,7 @@ def write_training(
                 "after_1": compare(run["after"][1], wide["after"][1]),
                 f"after_{STEPS}": compare(run["after"][STEPS], wide["after"][STEPS]),
             },
+            "gradient_error_fp32_vs_fp64": {rename(n): spread(g, wide["grad"][n]) for n, g in run["grad"].items()},
         },
     )
     noise = json.loads((folder / "golden.json").read_text())["noise_floor_fp32_vs_fp64"]
