@@ -1,7 +1,7 @@
 """Writes packages/editing/fixtures: ROME, MEMIT, EMMET, AlphaEdit, fine-tuning and causal tracing in float64.
 
 The models are the fixtures `gpt2` (Conv1D, biases) and `llama` (gated MLP, Linear, a BOS token) of packages/transformer.
-Usage: python make_editing_fixtures.py
+Usage: python make_editing_fixtures.py [pmet]   (with a name: only that part, on the stored moments)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "editing"))
 
@@ -24,6 +24,7 @@ import methods
 from editable import Editable, Place
 from fixture_tokenizer import text_of
 from methods import Delta, Request
+from pmet import JointOptions, joint_values, pmet
 from trace import trace
 from value import Value, ValueOptions, optimise
 from weights import seed_of
@@ -291,6 +292,58 @@ def write_batch_methods(ed: Editable, narrow: Editable, folder: Path, moments: d
     write_alphaedit(ed, moments, groups, requests, contexts, bos, options, values, finish)
 
 
+def write_pmet(ed: Editable, narrow: Editable, folder: Path, moments: dict[int, torch.Tensor], bos: list[int], decay: float) -> None:
+    requests, contexts = batch_requests(ed, bos)
+    # The subject ends this prompt: the shifts act on the prediction itself, so the target becomes the likeliest on the way.
+    draw = Draw(f"editing/{ed.name}/pmet")
+    requests = [*requests, plausible(ed, bos, [draw(3), draw(1), []], 1, 1)]
+    options = JointOptions(decay=decay, clamp=2.0, kl_factor=1.0)
+    groups = [[[r.place(contexts[0], bos)], [r.place(c, bos) for c in contexts[1:]]] for r in requests]
+    top = BATCH_LAYERS[-1]
+    found = joint_values(ed, top, requests, contexts, bos, options)
+    twins = joint_values(narrow, top, requests, contexts, bos, options)
+    alone = joint_values(ed, top, requests, contexts, bos, options, ("mlp",))
+    steady = joint_values(ed, top, requests, contexts, bos, replace(options, settled_factor=1.0))
+    tensors: dict[str, torch.Tensor] = {}
+    for i, joint in enumerate(found):
+        tensors.update(value_tensors(f"attn/{i}", joint.attn))
+        tensors.update(value_tensors(f"value/{i}", joint.mlp))
+    prompts = [(g[0][0].ids, r.target) for g, r in zip(groups, requests, strict=True)]
+    before = [ed.target_probability(*p) for p in prompts]
+    with ed.restored(), narrow.restored():
+        result = pmet(ed, BATCH_LAYERS, groups, [j.mlp for j in found], moments, MEMIT_LAMBDA)
+        rough = pmet(narrow, BATCH_LAYERS, groups, [j.mlp for j in twins], moments, MEMIT_LAMBDA)
+        tensors.update(batch_tensors("layer/", result))
+        tensors.update({f"logits/{i}": ed.last_logits(p[0]) for i, p in enumerate(prompts)})
+        after = [ed.target_probability(*p) for p in prompts]
+    info = {
+        **header(ed.name),
+        "bos_ids": bos,
+        **contexts_json(contexts),
+        "requests": [request_json(r) for r in requests],
+        "rows": [[place_json(p) for g in gs for p in g] for gs in groups],
+        "options": asdict(options),
+        "layers": BATCH_LAYERS,
+        "lambda": MEMIT_LAMBDA,
+        "values": [value_json(j.mlp) for j in found],
+        "residual_norms": {str(k): v for k, v in result.residual_norms.items()},
+        "probability_before": before,
+        "probability_after": after,
+        "negative_controls": {
+            "without_attention_relative": [relative(a.mlp.delta, j.mlp.delta) for a, j in zip(alone, found, strict=True)],
+            "without_adaptive_weight_relative": [relative(a.mlp.delta, j.mlp.delta) for a, j in zip(steady, found, strict=True)],
+        },
+        "fp32": {
+            "delta_relative_error": {str(i): relative(rough.deltas[i].full, result.deltas[i].full) for i in BATCH_LAYERS},
+        },
+    }
+    save64(folder / "pmet.safetensors", tensors)
+    base.write_json(folder / "pmet.json", info)
+    settled = [sum(j.mlp.trace["settled"]) for j in found]
+    steps = [len(j.mlp.trace["loss"]) for j in found]
+    print(ed.name, "pmet", before, after, "steps", steps, "settled", settled, info["negative_controls"], info["fp32"], flush=True)
+
+
 def middle(eigenvalues: torch.Tensor) -> float:
     half = len(eigenvalues) // 2
     return float(eigenvalues[half - 1 : half + 1].mean())
@@ -398,14 +451,25 @@ def write_random_state() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    only = sys.argv[1] if len(sys.argv) > 1 else None
+    if only not in (None, "pmet"):
+        sys.exit(f"no part {only}: give pmet, or nothing for all")
     for model_name, how in MODELS.items():
         target = ROOT / model_name
+        if only == "pmet":
+            stored = load_file(target / "moments.safetensors")
+            kept = {i: stored[f"moment/{i}"].double() for i in BATCH_LAYERS}
+            pair = Editable(model_name), Editable(model_name, torch.float32)
+            write_pmet(*pair, target, kept, how["bos"], how["decay"])
+            continue
         shutil.rmtree(target, ignore_errors=True)
         fixture_tokenizer.save(target / "tokenizer", bool(how["bos"]))
         wide, fp32 = Editable(model_name), Editable(model_name, torch.float32)
         moment = collect_moments(wide, target, how["bos"])
         write_rome(wide, fp32, target, moment, how["bos"], how["decay"])
         write_batch_methods(wide, fp32, target, moment, how["bos"], how["decay"])
+        write_pmet(wide, fp32, target, moment, how["bos"], how["decay"])
         write_fine_tune(wide, target, how["bos"])
         write_trace(wide, target, how["bos"])
-    write_random_state()
+    if only is None:
+        write_random_state()

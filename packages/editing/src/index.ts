@@ -15,6 +15,7 @@ export {
 } from './batch/batch-options.ts';
 export { type EmmetOptions, emmet } from './batch/emmet.ts';
 export { type MemitOptions, memit } from './batch/memit.ts';
+export { type PmetOptions, pmet } from './batch/pmet.ts';
 export {
   asCounterFact,
   type CaseLayout,
@@ -84,6 +85,8 @@ export {
   type FineTunePreset,
   MEMIT_PRESETS,
   type MemitPreset,
+  PMET_PRESETS,
+  type PmetPreset,
   ROME_PRESETS,
   type RomePreset,
 } from './presets/presets.ts';

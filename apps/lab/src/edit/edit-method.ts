@@ -8,6 +8,7 @@ import {
   MEMIT_PRESETS,
   type MeasuredMoment,
   nullSpace,
+  PMET_PRESETS,
   ROME_PRESETS,
 } from '@safeinfer/editing';
 import { nearestName } from '../config/nearest-name.ts';
@@ -61,7 +62,7 @@ interface Preset {
 const PRESETS: Readonly<Record<EditMethodName, Readonly<Record<string, Preset>>>> = {
   rome: ROME_PRESETS,
   memit: MEMIT_PRESETS,
-  pmet: MEMIT_PRESETS,
+  pmet: PMET_PRESETS,
   emmet: EMMET_PRESETS,
   alphaedit: ALPHA_EDIT_PRESETS,
   ft: FINE_TUNE_PRESETS,
@@ -174,14 +175,7 @@ export function editMethod(options: {
     case 'memit':
       return { kind: 'memit', ...shared, layers, lambda: number('lambda'), moments: measured() };
     case 'pmet':
-      return {
-        kind: 'memit',
-        ...shared,
-        layers,
-        lambda: number('lambda'),
-        moments: measured(),
-        spread: 'squareRoot',
-      };
+      return { kind: 'pmet', ...shared, layers, lambda: number('lambda'), moments: measured() };
     case 'emmet':
       return {
         kind: 'emmet',

@@ -22,6 +22,7 @@ import { alphaEdit } from './alpha-edit.ts';
 import type { BatchEditOptions } from './batch-options.ts';
 import { emmet } from './emmet.ts';
 import { memit } from './memit.ts';
+import { pmet } from './pmet.ts';
 
 interface BatchGolden {
   readonly templates: readonly string[];
@@ -42,8 +43,19 @@ interface BatchGolden {
   readonly l2: number;
   readonly nullspace_threshold: Readonly<Record<string, number>>;
   readonly nullspace_dimension: Readonly<Record<string, number>>;
-  readonly values: readonly { readonly loss: readonly number[] }[];
+  readonly values: readonly {
+    readonly loss: readonly number[];
+    /** PMET's: 1 where every target token was the likeliest. */
+    readonly settled?: readonly number[];
+  }[];
   readonly residual_norms: Readonly<Record<string, readonly number[]>>;
+}
+
+interface PmetGolden {
+  readonly negative_controls: {
+    readonly without_attention_relative: readonly number[];
+    readonly without_adaptive_weight_relative: readonly number[];
+  };
 }
 
 const TOLERANCE = 1e-4;
@@ -156,6 +168,52 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
       for (const [i, layer] of golden.layers.entries())
         await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
       await expectLogits([edit.deltas], golden, read);
+    });
+
+    it('PMET: shifts of attention and MLP found together, three layers; both controls fail', async () => {
+      const golden = goldenJson<BatchGolden & PmetGolden>(name, 'pmet');
+      const read = goldenTensors(name, 'pmet');
+      const before = tf.memory().numTensors;
+      const { values: _, ...options } = shared(golden);
+      const edit = await pmet({
+        ...options,
+        lambda: golden.lambda,
+        moments,
+        nllFactor: golden.options['nll_factor']!,
+        settledFactor: golden.options['settled_factor']!,
+        settledKl: golden.options['settled_kl']!,
+      });
+      expect(tf.memory().numTensors).toBe(before);
+      for (const [i, value] of edit.values.entries()) {
+        const losses = golden.values[i]!.loss;
+        expect(value.losses).toHaveLength(losses.length);
+        expect(relativeError(value.losses, losses)).toBeLessThan(TOLERANCE);
+        expect(relativeError(value.delta, await read(`value/${i}/delta`))).toBeLessThan(TOLERANCE);
+        expect(relativeError(value.initial, await read(`value/${i}/initial`))).toBeLessThan(1e-5);
+      }
+      for (const [i, layer] of golden.layers.entries()) {
+        await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
+        expect(relativeError(edit.residualNorms[i]!, golden.residual_norms[layer]!)).toBeLessThan(
+          TOLERANCE,
+        );
+      }
+      await expectLogits([edit.deltas], golden, read);
+      // Negative controls: the golden's search found the target, and its lower weight changed the value.
+      const { without_attention_relative: alone, without_adaptive_weight_relative: steady } =
+        golden.negative_controls;
+      expect(golden.values.at(-1)!.settled!.includes(1)).toBe(true);
+      expect(Math.min(...alone)).toBeGreaterThan(1e-2);
+      expect(steady.at(-1)).toBeGreaterThan(1e-2);
+      // MEMIT of the same requests is another edit.
+      const other = await memit({ ...options, lambda: golden.lambda, moments });
+      const [a, b] = [other, edit].map(({ deltas }) =>
+        product(deltas[0]!.lefts, deltas[0]!.rights),
+      );
+      expect(relativeError(a!, b!)).toBeGreaterThan(1e-2);
+      const ours = await pmet({ ...options, lambda: golden.lambda, moments, settledFactor: 1 });
+      expect(relativeError(ours.values.at(-1)!.delta, edit.values.at(-1)!.delta)).toBeGreaterThan(
+        1e-2,
+      );
     });
 
     it('EMMET', async () => {

@@ -1,12 +1,13 @@
 // Writing residuals layer by layer, each on the model with the earlier layers already changed (Meng et al. 2023).
 import { throwIfAborted } from '@safeinfer/backend';
-import type { Transformer, WeightName } from '@safeinfer/transformer';
+import type { HookName, Transformer, WeightName } from '@safeinfer/transformer';
 import type * as tf from '@tensorflow/tfjs-core';
 import { changedWeight } from '../delta/changed-weight.ts';
 import type { LowRankDelta } from '../delta/weight-delta.ts';
 import { meanVector, norm } from '../linear-algebra/vector.ts';
 import { readLookups } from '../lookup/read-lookups.ts';
 import type { PreparedEdit } from '../request/prepare-edit.ts';
+import type { ShiftOptions } from '../value/optimise-shifts.ts';
 import { type OptimisedValue, optimiseValue, type ValueOptions } from '../value/optimise-value.ts';
 import type { BatchEdit, BatchEditOptions } from './batch-options.ts';
 
@@ -20,13 +21,22 @@ export interface SpreadOptions extends Omit<BatchEditOptions, 'layers'> {
   readonly solve: LayerSolve;
   /** What the residual is divided by when `left` layers are still to be changed, this one included. */
   readonly divisor: (left: number) => number;
+  /** Where values live. Default: the block's output. */
+  readonly valueAt?: (model: Transformer, layer: number) => HookName;
+  /** How a value is found. Default: a shift at `valueAt` of the last layer. */
+  readonly findValue?: (search: ValueSearch) => Promise<OptimisedValue>;
   /** Called on the edited model before it is freed. */
   readonly after?: (edited: Transformer) => Promise<void>;
 }
 
+export type ValueSearch = Omit<ShiftOptions, 'points' | 'adaptive'>;
+
+const blockOutput = (_: Transformer, layer: number): HookName => `blocks.${layer}.hook_resid_post`;
+
 /** The given model is never changed: layers are replaced in a model that shares all other weights. */
 export async function spreadEdit(options: SpreadOptions): Promise<BatchEdit> {
   const { model, layers, edits, solve, divisor, signal, onProgress } = options;
+  const { valueAt = blockOutput } = options;
   const values = await valuesOf(options);
   const top = layers.at(-1)!;
   const bare = edits.map(({ contexts }) => contexts[0]!);
@@ -41,7 +51,7 @@ export async function spreadEdit(options: SpreadOptions): Promise<BatchEdit> {
       const [streams] = await readLookups({
         model: edited,
         rows: bare,
-        points: [`blocks.${top}.hook_resid_post`],
+        points: [valueAt(edited, top)],
       });
       const residuals = streams.map((h, e) => values[e]!.value.map((z, d) => z - h[d]!));
       const share = divisor(layers.length - i);
@@ -80,12 +90,13 @@ async function valuesOf(options: SpreadOptions): Promise<readonly OptimisedValue
   if (options.values) return options.values;
   const { model, layers, edits, settings, signal, onProgress } = options;
   const layer = layers.at(-1)!;
+  const { valueAt = blockOutput } = options;
+  const find =
+    options.findValue ??
+    ((search: ValueSearch) => optimiseValue({ ...search, at: valueAt(model, layer) }));
   const values: OptimisedValue[] = [];
   for (const { contexts, target, essence } of edits) {
-    const at = `blocks.${layer}.hook_resid_post` as const;
-    values.push(
-      await optimiseValue({ model, layer, contexts, target, essence, settings, at, signal }),
-    );
+    values.push(await find({ model, layer, contexts, target, essence, settings, signal }));
     onProgress?.({ phase: 'values', done: values.length, total: edits.length });
   }
   return values;

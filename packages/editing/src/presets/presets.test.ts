@@ -5,6 +5,7 @@ import {
   EMMET_PRESETS,
   FINE_TUNE_PRESETS,
   MEMIT_PRESETS,
+  PMET_PRESETS,
   ROME_PRESETS,
 } from './presets.ts';
 
@@ -42,7 +43,13 @@ describe('presets', () => {
   });
 
   it('are settings that the editors accept, with a source each', () => {
-    for (const presets of [ROME_PRESETS, MEMIT_PRESETS, EMMET_PRESETS, ALPHA_EDIT_PRESETS]) {
+    for (const presets of [
+      ROME_PRESETS,
+      MEMIT_PRESETS,
+      PMET_PRESETS,
+      EMMET_PRESETS,
+      ALPHA_EDIT_PRESETS,
+    ]) {
       for (const preset of Object.values(presets)) {
         expect(valueSettings(preset, preset).steps).toBe(preset.steps);
         expect(preset.source).toMatch(/\//);

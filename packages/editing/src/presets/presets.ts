@@ -137,6 +137,32 @@ function llamaMemit(file: string): MemitPreset {
   };
 }
 
+export interface PmetPreset extends MemitPreset {
+  readonly nllFactor: number;
+}
+
+export const PMET_PRESETS: Readonly<Record<string, PmetPreset>> = {
+  'gpt-j-6b': {
+    ...MEMIT_VALUE,
+    learningRate: 0.2,
+    steps: 30,
+    klFactor: 1,
+    layers: span(3, 8),
+    lambda: 15_000,
+    nllFactor: 1,
+    source: 'zjunlp/EasyEdit hparams/PMET/gpt-j-6B.yaml',
+  },
+  'llama-2-7b': {
+    ...MEMIT_VALUE,
+    steps: 20,
+    clampFactor: 1,
+    layers: span(4, 8),
+    lambda: 15_000,
+    nllFactor: 1,
+    source: 'zjunlp/EasyEdit hparams/PMET/llama-7b.yaml',
+  },
+};
+
 export const EMMET_PRESETS: Readonly<Record<string, EmmetPreset>> = {
   'gpt2-xl': {
     ...MEMIT_VALUE,

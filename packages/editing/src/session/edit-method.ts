@@ -5,6 +5,7 @@ import { type AlphaEditOptions, alphaEdit } from '../batch/alpha-edit.ts';
 import type { BatchEdit, BatchEditOptions } from '../batch/batch-options.ts';
 import { type EmmetOptions, emmet } from '../batch/emmet.ts';
 import { type MemitOptions, memit } from '../batch/memit.ts';
+import { type PmetOptions, pmet } from '../batch/pmet.ts';
 import type { WeightDelta } from '../delta/weight-delta.ts';
 import { type FineTuneOptions, fineTune } from '../fine-tune/fine-tune.ts';
 import type { EditRequest } from '../request/edit-request.ts';
@@ -17,6 +18,7 @@ export type EditMethod =
   | ({ readonly kind: 'rome' } & Omit<RomeOptions, Given>)
   | ({ readonly kind: 'fineTune' } & Omit<FineTuneOptions, Given>)
   | ({ readonly kind: 'memit' } & Omit<MemitOptions, Given>)
+  | ({ readonly kind: 'pmet' } & Omit<PmetOptions, Given>)
   | ({ readonly kind: 'emmet' } & Omit<EmmetOptions, Given>)
   | ({ readonly kind: 'alphaEdit' } & Omit<AlphaEditOptions, Given>);
 
@@ -59,6 +61,8 @@ export async function computeEdit(options: {
     }
     case 'memit':
       return fromBatch(await memit({ ...method, ...batch }));
+    case 'pmet':
+      return fromBatch(await pmet({ ...method, ...batch }));
     case 'emmet':
       return fromBatch(await emmet({ ...method, ...batch }));
     case 'alphaEdit': {
