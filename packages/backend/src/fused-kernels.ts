@@ -17,6 +17,17 @@ interface NormAttrs {
   readonly gainOffset: number;
 }
 
+/** A low-rank change of a product: + scale * (x A) B, for `A` [in, r] and `B` [r, out]. */
+export interface FusedDelta {
+  readonly A: tf.Tensor2D;
+  readonly B: tf.Tensor2D;
+  /** A number for every row of x, or [N, 1]: rows with 0 stay as they are, to the last bit. */
+  readonly scale: number | tf.Tensor2D;
+}
+
+/** Changes of the products of a kernel, by the name of the weight among its inputs (`wQ`). */
+export type FusedDeltas = Readonly<Record<string, readonly FusedDelta[]>>;
+
 /** Inputs (tensors by name) and attributes of each private kernel; one tensor out, but three of SafeInferHeads. */
 export interface FusedKernels {
   /** Norm over the last axis D of `x` [..., D]; `gain` and `bias` [D]; same shape out. */
@@ -53,6 +64,11 @@ export interface FusedKernels {
     readonly inputs: { readonly q: tf.Tensor } & Readonly<Record<string, tf.Tensor>>;
     /** `blocks` is the number of key blocks; `softcap` 0 for none. */
     readonly attrs: { readonly blocks: number; readonly softcap: number };
+  };
+  /** y + scale * (x A) B: `x` [N, in], `y` [N, out] and the tensors of a `FusedDelta` for weight `w`. */
+  readonly SafeInferAddLowRank: {
+    readonly inputs: { readonly x: tf.Tensor; readonly y: tf.Tensor };
+    readonly attrs: Readonly<Record<string, never>>;
   };
   /** x + y W (+ bias): `x` [N, D], `y` [N, inner], `w` [inner, D], `bias` [D]. */
   readonly SafeInferAddProduct: {
@@ -116,29 +132,54 @@ export function hasFusedKernel(name: FusedKernelName): boolean {
 export function runFusedHeads(
   inputs: FusedKernels['SafeInferHeads']['inputs'],
   attrs: FusedKernels['SafeInferHeads']['attrs'],
+  deltas?: FusedDeltas,
 ): [tf.Tensor, tf.Tensor, tf.Tensor] | undefined {
   if (!hasFusedKernel('SafeInferHeads')) return undefined;
-  return tf
-    .engine()
-    .runKernel(
-      'SafeInferHeads',
-      inputs as unknown as tf.NamedTensorMap,
-      attrs as unknown as tf.NamedAttrMap,
-    ) as unknown as [tf.Tensor, tf.Tensor, tf.Tensor];
+  return run('SafeInferHeads', { inputs, attrs, deltas }) as [tf.Tensor, tf.Tensor, tf.Tensor];
 }
 
 /**
  * Runs a private kernel, or returns undefined where it must be composed of tfjs operations instead:
  * `runFused('SafeInferNorm', { x, gain }, attrs) ?? composed(x, gain)`. The result is the caller's, as of
- * any operation.
+ * any operation. `deltas` change the products of kernels that have some.
  */
 export function runFused<N extends Exclude<FusedKernelName, 'SafeInferHeads'>>(
   name: N,
   inputs: FusedKernels[N]['inputs'],
   attrs: FusedKernels[N]['attrs'],
+  deltas?: FusedDeltas,
 ): tf.Tensor | undefined {
   if (!hasFusedKernel(name)) return undefined;
-  return tf
-    .engine()
-    .runKernel(name, inputs as unknown as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor;
+  return run(name, { inputs, attrs, deltas }) as tf.Tensor;
+}
+
+/** What a kernel finds in its attribute `deltas`: by weight, the scale of each delta or null for a column. */
+export type FusedDeltaScales = Readonly<Record<string, readonly (number | null)[]>>;
+
+/** Inputs of a kernel are tensors by name, so the i-th delta of `w` goes in as `w.A{i}`, `w.B{i}`, `w.scale{i}`. */
+function run(
+  name: FusedKernelName,
+  call: {
+    readonly inputs: object;
+    readonly attrs: object;
+    readonly deltas?: FusedDeltas | undefined;
+  },
+): unknown {
+  const { inputs, attrs, deltas } = call;
+  const engine = tf.engine();
+  if (deltas === undefined) {
+    return engine.runKernel(name, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap);
+  }
+  const named: tf.NamedTensorMap = { ...inputs };
+  const scales: Record<string, (number | null)[]> = {};
+  for (const [weight, list] of Object.entries(deltas)) {
+    scales[weight] = list.map(({ A, B, scale }, i) => {
+      named[`${weight}.A${i}`] = A;
+      named[`${weight}.B${i}`] = B;
+      if (typeof scale === 'number') return scale;
+      named[`${weight}.scale${i}`] = scale;
+      return null;
+    });
+  }
+  return engine.runKernel(name, named, { ...attrs, deltas: scales } as unknown as tf.NamedAttrMap);
 }

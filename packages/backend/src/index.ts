@@ -9,6 +9,9 @@ export type { Started, StartOptions, WeightPrecision } from './detect/candidate.
 export { einsum } from './einsum.ts';
 export {
   type FusedActivation,
+  type FusedDelta,
+  type FusedDeltaScales,
+  type FusedDeltas,
   type FusedKernelName,
   type FusedKernels,
   hasFusedKernel,

@@ -5,6 +5,7 @@ import { matMul } from '../kernels/matmul.ts';
 import type { OrtBackend } from '../ort-backend.ts';
 import { joinedFor } from '../weights/promotion.ts';
 import { activation, gate } from './activation.ts';
+import { addDeltas } from './low-rank.ts';
 import { norm } from './norm.ts';
 import { rope } from './rope.ts';
 
@@ -58,8 +59,10 @@ function run(kernel: Kernel, call: KernelCall): TensorInfo {
   return kernel(call) as TensorInfo;
 }
 
-export const addProduct: Kernel = ({ inputs, backend }) => {
+export const addProduct: Kernel = (call) => {
+  const { inputs, backend } = call;
   const out = product(backend, inputs['y']!, inputs['w']!, inputs['bias']);
+  addDeltas(call, inputs['y']!, { w: out });
   addTo(backend.floats(out), backend.floats(inputs['x']!));
   return out;
 };
@@ -72,6 +75,7 @@ export const mlp: Kernel = (call) => {
   let post: TensorInfo;
   if (wGate === undefined) {
     up = product(backend, normed, wIn!, inputs['bIn']);
+    addDeltas(call, normed, { wIn: up });
     post = run(activation, { inputs: { x: up }, attrs, backend });
   } else {
     const both = products(backend, normed, [
@@ -80,10 +84,12 @@ export const mlp: Kernel = (call) => {
     ]);
     const pre = both[0]!;
     up = both[1]!;
+    addDeltas(call, normed, { wGate: pre, wIn: up });
     post = run(gate, { inputs: { gate: pre, up }, attrs, backend });
     backend.disposeIntermediateTensorInfo(pre);
   }
   const out = product(backend, post, wOut!, inputs['bOut']);
+  addDeltas(call, post, { wOut: out });
   addTo(backend.floats(out), backend.floats(inputs['x']!));
   for (const info of [normed, up, post]) backend.disposeIntermediateTensorInfo(info);
   return out;
@@ -101,6 +107,7 @@ export const heads: Kernel = (call) => {
       bias: inputs[`b${letter}`],
     })),
   );
+  addDeltas(call, normed, { wQ: flat[0]!, wK: flat[1]!, wV: flat[2]! });
   const byHead = (x: TensorInfo, count: number): TensorInfo => ({
     ...x,
     shape: [tokens, count, x.shape[1]! / count],

@@ -223,4 +223,52 @@ describe('fused halves of a block equal their parts', () => {
       tf.dispose([x, gain, wQ, wK, wV, bQ, wGate, wIn, wOut, bOut]);
     });
   }
+
+  for (const rows of [1, 5, 70]) {
+    it(`with low-rank changes of ${rows} tokens, some of them in part; others keep their bits`, () => {
+      const small = (shape: number[], seed: number): tf.Tensor =>
+        tf.tidy(() => tf.mul(normal(shape, seed), 0.06));
+      const x = normal([rows, 256], 1);
+      const gain = normal([256], 2);
+      const [wQ, wK, wV] = [small([256, 256], 3), small([256, 128], 4), small([256, 128], 5)];
+      const lowRank = (out: number, seed: number) => ({
+        A: small([256, 8], seed) as tf.Tensor2D,
+        B: normal([8, out], seed + 1) as tf.Tensor2D,
+      });
+      const [dQ, dV] = [lowRank(256, 11), lowRank(128, 13)];
+      const column = tf.tensor2d(
+        Array.from({ length: rows }, (_, row) => (row % 2 === 0 ? 0.5 : 0)),
+        [rows, 1],
+      );
+      const attrs = { ...norm, nHeads: 8, nKvHeads: 4, scale: 1 };
+      const inputs = { x, gain, wQ, wK, wV };
+      tf.tidy(() => {
+        const base = runFusedHeads(inputs, attrs)!;
+        const changed = runFusedHeads(inputs, attrs, {
+          wQ: [{ ...dQ, scale: column }],
+          wV: [
+            { ...dV, scale: column },
+            { ...dV, scale: 2 },
+          ],
+        })!;
+        const n = runFused('SafeInferNorm', { x, gain }, norm)!;
+        const delta = ({ A, B }: typeof dQ): tf.Tensor => tf.matMul(tf.matMul(n, A), B);
+        const flat = (t: tf.Tensor): tf.Tensor => tf.reshape(t, [rows, -1]);
+        const error = (got: tf.Tensor, want: tf.Tensor): number =>
+          tf.max(tf.abs(tf.sub(flat(got), want))).dataSync()[0]!;
+        const q = tf.add(flat(base[0]), tf.mul(delta(dQ), column));
+        const v = tf.add(flat(base[2]), tf.mul(delta(dV), tf.add(column, 2)));
+        expect(error(changed[0], q)).toBeLessThan(5e-5);
+        expect(error(changed[2], v)).toBeLessThan(1e-4);
+        // Negative control: the same comparison sees a missing delta.
+        expect(error(changed[0], flat(base[0]))).toBeGreaterThan(0.1);
+        expect(changed[1].dataSync()).toEqual(base[1].dataSync());
+        for (let row = 1; row < rows; row += 2) {
+          const line = (t: tf.Tensor): unknown => tf.slice(flat(t), [row, 0], [1, -1]).dataSync();
+          expect(line(changed[0])).toEqual(line(base[0]));
+        }
+      });
+      tf.dispose([x, gain, wQ, wK, wV, dQ, dV, column]);
+    });
+  }
 });

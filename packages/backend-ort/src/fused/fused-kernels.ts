@@ -4,6 +4,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import { activation, gate } from './activation.ts';
 import { attention } from './attention.ts';
 import { addProduct, heads, mlp } from './block.ts';
+import { addLowRank } from './low-rank.ts';
 import { norm } from './norm.ts';
 import { rope } from './rope.ts';
 
@@ -14,6 +15,7 @@ export function fusedKernels(): Record<FusedKernelName, Kernel> {
     SafeInferActivation: activation,
     SafeInferGate: gate,
     SafeInferAttention: attention,
+    SafeInferAddLowRank: addLowRank,
     SafeInferAddProduct: addProduct,
     SafeInferMlp: mlp,
     SafeInferHeads: heads,

@@ -2,8 +2,14 @@
 import { describeOnBackends } from '@safeinfer/backend/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
+import type { Adapter, Delta } from '../adapters/adapter.ts';
+import type { WeightName } from '../config/weight-name.ts';
+import { weightShapes } from '../config/weight-shapes.ts';
 import type { Intervention } from '../hooks/intervention.ts';
+import { normals } from '../random/seeded-random.ts';
 import { createRandomModel } from './create-random-model.ts';
+import type { Row } from './row.ts';
+import type { Transformer } from './transformer.ts';
 
 /** Names of the kernels that a call runs. */
 function kernelsOf(call: () => void): string[] {
@@ -24,21 +30,49 @@ function kernelsOf(call: () => void): string[] {
   return names;
 }
 
+/** Random deltas of rank 3 on every matrix that takes one. */
+function lowRankEverywhere(model: Transformer): Adapter {
+  const deltas = new Map<WeightName, Delta>();
+  let stream = 0;
+  for (const [name, shape] of weightShapes(model.config)) {
+    if (shape.length !== 2 || name === 'pos_embed.W_pos') continue;
+    const [width, out] = shape as [number, number];
+    const A = tf.tensor2d(normals(stream++, width * 3), [width, 3]);
+    const B = tf.tensor2d(normals(stream++, 3 * out), [3, out]);
+    deltas.set(name, { A, B, scale: 0.02 });
+  }
+  return { deltas };
+}
+
 await describeOnBackends('looking', () => {
-  it.each(['llama', 'gpt2'] as const)('at every point of a %s-like model moves no bit', (like) => {
-    using model = createRandomModel({ config: { like, dModel: 128 }, seed: 2 });
-    const tokens = Array.from({ length: 40 }, (_, i) => (i * 11) % 96);
-    const rows = [{ tokens }, { tokens: tokens.slice(5, 12) }];
-    using plain = model.forward(rows);
-    using captured = model.forward(rows, { capture: model.points() });
-    const look = model.points().map((at): Intervention => ({ at, apply: () => undefined }));
-    using looked = model.forward(rows.map((row) => ({ ...row, interventions: look })));
-    for (const row of [0, 1]) {
-      const bits = plain.logits(row).dataSync();
-      expect(captured.logits(row).dataSync()).toEqual(bits);
-      expect(looked.logits(row).dataSync()).toEqual(bits);
-    }
-  });
+  it.each([
+    ['llama', 'no row'],
+    ['gpt2', 'no row'],
+    ['llama', 'one row'],
+    ['gpt2', 'one row'],
+    ['llama', 'each row'],
+  ] as const)(
+    'at every point of a %s-like model moves no bit, an adapter on %s',
+    (like, adapted) => {
+      using model = createRandomModel({ config: { like, dModel: 128 }, seed: 2 });
+      const adapter = lowRankEverywhere(model);
+      model.addAdapter('own', adapter);
+      const tokens = Array.from({ length: 40 }, (_, i) => (i * 11) % 96);
+      const rows: Row[] = [{ tokens }, { tokens: tokens.slice(5, 12) }];
+      if (adapted !== 'no row') rows[1] = { tokens: tokens.slice(5, 12), adapter: 'own' };
+      if (adapted === 'each row') rows[0] = { tokens, adapter: 'own' };
+      using plain = model.forward(rows);
+      using captured = model.forward(rows, { capture: model.points() });
+      const look = model.points().map((at): Intervention => ({ at, apply: () => undefined }));
+      using looked = model.forward(rows.map((row) => ({ ...row, interventions: look })));
+      for (const row of [0, 1]) {
+        const bits = plain.logits(row).dataSync();
+        expect(captured.logits(row).dataSync()).toEqual(bits);
+        expect(looked.logits(row).dataSync()).toEqual(bits);
+      }
+      for (const { A, B } of adapter.deltas.values()) tf.dispose([A, B]);
+    },
+  );
 });
 
 await describeOnBackends('keeping every residual', () => {

@@ -1,7 +1,8 @@
 // Halves of a block as single kernels, where the backend has them and nobody looks at or changes what is inside.
-import { hasFusedKernel, runFused, runFusedHeads } from '@safeinfer/backend';
+import { type FusedDeltas, hasFusedKernel, runFused, runFusedHeads } from '@safeinfer/backend';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
+import type { TokenDelta } from '../ops/linear.ts';
 import type { Pass } from './pass.ts';
 import { ropeTensors } from './rope-tensors.ts';
 
@@ -47,9 +48,9 @@ export function fusedProjections(
   if (!block.preNorm || block.layout !== 'sequential' || attention.qkNorm !== 'none') {
     return undefined;
   }
-  if (!untouched(pass, layer, PROJECTION_POINTS, ['attn.W_Q', 'attn.W_K', 'attn.W_V'])) {
-    return undefined;
-  }
+  if (!untouched(pass, layer, PROJECTION_POINTS)) return undefined;
+  const deltas = deltasOf(pass, layer, { wQ: 'attn.W_Q', wK: 'attn.W_K', wV: 'attn.W_V' });
+  if (deltas === 'none fit') return undefined;
   const rotary = layers[layer]?.rotary ?? null;
   const inputs = {
     ...normInputs(pass, layer, 'ln1', x),
@@ -63,12 +64,8 @@ export function fusedProjections(
     }),
     ...(rotary === null ? {} : ropeTensors(pass, rotary)),
   };
-  const made = runFusedHeads(inputs, {
-    ...normAttrs(pass),
-    nHeads,
-    nKvHeads,
-    scale: attention.scale[layer] ?? 1,
-  });
+  const scale = attention.scale[layer] ?? 1;
+  const made = runFusedHeads(inputs, { ...normAttrs(pass), nHeads, nKvHeads, scale }, deltas);
   if (made === undefined) return undefined;
   const [q, k, v] = made as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
   return { q, k, v };
@@ -83,7 +80,9 @@ export function fusedOutput(
   const { block } = pass.config;
   if (!hasFusedKernel('SafeInferAddProduct')) return undefined;
   if (block.postNorm || block.layout !== 'sequential') return undefined;
-  if (!untouched(pass, layer, OUTPUT_POINTS, ['attn.W_O'])) return undefined;
+  if (!untouched(pass, layer, OUTPUT_POINTS)) return undefined;
+  const deltas = deltasOf(pass, layer, { w: 'attn.W_O' });
+  if (deltas === 'none fit') return undefined;
   return runFused(
     'SafeInferAddProduct',
     {
@@ -93,6 +92,7 @@ export function fusedOutput(
       ...defined({ bias: pass.optional(`blocks.${layer}.attn.b_O`) }),
     },
     {},
+    deltas,
   ) as tf.Tensor2D | undefined;
 }
 
@@ -103,9 +103,13 @@ export function fusedMlp(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D
   if (!block.preNorm || block.sharedNorm || block.postNorm || block.layout !== 'sequential') {
     return undefined;
   }
-  if (!untouched(pass, layer, MLP_POINTS, ['mlp.W_gate', 'mlp.W_in', 'mlp.W_out'])) {
-    return undefined;
-  }
+  if (!untouched(pass, layer, MLP_POINTS)) return undefined;
+  const deltas = deltasOf(pass, layer, {
+    ...(mlp.gated ? { wGate: 'mlp.W_gate' as const } : {}),
+    wIn: 'mlp.W_in',
+    wOut: 'mlp.W_out',
+  });
+  if (deltas === 'none fit') return undefined;
   return runFused(
     'SafeInferMlp',
     {
@@ -120,27 +124,32 @@ export function fusedMlp(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D
       }),
     },
     { ...normAttrs(pass), activation: mlp.activation },
+    deltas,
   ) as tf.Tensor2D | undefined;
 }
 
-function untouched(
+function untouched(pass: Pass, layer: number, points: readonly BlockPoint[]): boolean {
+  const { captures, edits, probes } = pass.plan;
+  if (captures.size + edits.size + probes.size === 0) return true;
+  return !points.some((point) => pass.touches(`blocks.${layer}.${point}` as HookName));
+}
+
+type ProductName = `attn.W_${'Q' | 'K' | 'V' | 'O'}` | `mlp.W_${'gate' | 'in' | 'out'}`;
+
+/** The rows' deltas of a kernel's weights; undefined for none, 'none fit' where an input is not X (dropout). */
+function deltasOf(
   pass: Pass,
   layer: number,
-  points: readonly BlockPoint[],
-  weights: readonly (
-    | 'attn.W_Q'
-    | 'attn.W_K'
-    | 'attn.W_V'
-    | 'attn.W_O'
-    | `mlp.W_${'gate' | 'in' | 'out'}`
-  )[],
-): boolean {
-  const { captures, edits, probes } = pass.plan;
-  const watched = captures.size + edits.size + probes.size > 0;
-  if (watched && points.some((point) => pass.touches(`blocks.${layer}.${point}` as HookName))) {
-    return false;
+  weights: Readonly<Record<string, ProductName>>,
+): FusedDeltas | undefined | 'none fit' {
+  if (!pass.adapted) return undefined;
+  const found: Record<string, readonly TokenDelta[]> = {};
+  for (const [input, weight] of Object.entries(weights)) {
+    const deltas = pass.deltas(`blocks.${layer}.${weight}`);
+    if (deltas.some((delta) => delta.input !== undefined)) return 'none fit';
+    if (deltas.length > 0) found[input] = deltas;
   }
-  return weights.every((weight) => pass.deltas(`blocks.${layer}.${weight}`).length === 0);
+  return Object.keys(found).length === 0 ? undefined : found;
 }
 
 function normInputs(pass: Pass, layer: number, name: 'ln1' | 'ln2', x: tf.Tensor2D) {

@@ -208,6 +208,11 @@ export class Pass {
 
   // --- adapters ---
 
+  /** True when some row carries an adapter. */
+  get adapted(): boolean {
+    return this.#adapters.size > 0;
+  }
+
   /** Changes of a weight that the rows' adapters make, per token. */
   deltas(name: WeightName): TokenDelta[] {
     const deltas: TokenDelta[] = [];

@@ -1,4 +1,5 @@
 // Y = X W + b, plus the low-rank deltas of the rows that carry adapters: base weights are read once.
+import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** A low-rank change of one weight for some tokens. */
@@ -26,6 +27,14 @@ export function linear(options: {
   else if (transposed) y = tf.add(tf.matMul(x, w, false, true), bias);
   else y = tf.fused.matMul({ a: x, b: w, bias }) as tf.Tensor2D;
   for (const delta of deltas) {
+    // The same kernel as inside fused halves: a hook that only looks must not move a bit.
+    const fused = delta.input
+      ? undefined
+      : runFused('SafeInferAddLowRank', { x, y }, {}, { w: [delta] });
+    if (fused !== undefined) {
+      y = fused as tf.Tensor2D;
+      continue;
+    }
     const inner = tf.mul(tf.matMul(delta.input?.(x) ?? x, delta.A), delta.scale) as tf.Tensor2D;
     y = tf.add(y, tf.matMul(inner, delta.B));
   }
