@@ -178,7 +178,10 @@ describe('continuous batching', () => {
         finished.push(i);
       }),
     );
-    expect(finished).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    // Two requests run at a time: neighbours may change places at the end, nobody overtakes more.
+    finished.forEach((request, place) => {
+      expect(Math.abs(request - place)).toBeLessThan(2);
+    });
     expect(most).toBeLessThanOrEqual(4);
     expect(tokens).toBeLessThanOrEqual(60);
     expect(() => scheduler.submit({ plan, prompts: [[1]], maxNewTokens: 200 })).toThrow(

@@ -26,6 +26,9 @@ export interface FeedRequest {
 /** Padded prompt tokens of one pass; activations of a 1B model stay under about 1 GB. */
 export const MAX_PREFILL_TOKENS: number = 4096;
 
+/** Tokens from which a pass of their own costs less than their unembedding. */
+const LONG_TAIL = 32;
+
 export interface FeedOptions {
   readonly signal: AbortSignal | undefined;
   /** Prompt tokens of one pass: bounds the memory of prefill. */
@@ -191,6 +194,11 @@ export async function feed(
   const prompts = plans.filter(({ row }) => row.promptPending);
   await runJobs(
     prompts.map(({ request, row, out, rest }): Job => {
+      if (row.phaseless && request.want === 1) {
+        // Nothing tells prompt and generation apart: what the row missed goes with its prompt.
+        const tokens = [...row.prompt, ...rest];
+        return { request, row, out, tokens, phase: 'prompt', want: 1 };
+      }
       // The distribution after the prompt is wanted when the later tokens alone do not make up the number.
       const want = request.want > rest.length ? 1 : 0;
       return { request, row, out, tokens: row.prompt, phase: 'prompt', want };
@@ -198,11 +206,13 @@ export async function feed(
     options,
   );
 
-  // Long deferred tails whose distributions nobody wants are fed without the unembedding.
-  const behind = plans.flatMap(({ request, row, out, rest }): Job[] => {
+  // Where several distributions are wanted the pass unembeds all its tokens: long tails that nobody wants go before it.
+  const behind = plans.flatMap(({ request, row, out }): Job[] => {
+    const rest = request.sequence.pending(row, request.drafts);
     const needed = Math.min(request.want, rest.length);
     const early = rest.slice(0, rest.length - needed);
-    if (early.length === 0 || (request.want === 1 && !row.oneByOne)) return [];
+    const apart = row.oneByOne ? 0 : request.want === 1 ? Number.POSITIVE_INFINITY : LONG_TAIL;
+    if (early.length <= apart) return [];
     return [{ request, row, out, tokens: early, phase: 'generation', want: 0 }];
   });
   for (const round of oneByOneRounds(behind)) await runJobs(round, options);

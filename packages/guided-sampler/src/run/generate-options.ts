@@ -31,8 +31,11 @@ export interface GenerateOptions {
   readonly attribution?: 'none' | 'chosen';
   /** Skip terms that provably cannot change the token: 'auto' (default) when it pays, true always, false never. */
   readonly lazy?: 'auto' | boolean;
-  /** Draft up to this many open tokens from the first term before the others verify them. Default 1: no speculation. */
-  readonly speculate?: number;
+  /**
+   * Draft up to this many open tokens from the first term before the others verify them; 1: verify each at once.
+   * 'auto' (default): where terms are skipped, an open token waits for the next one while that has paid in this run.
+   */
+  readonly speculate?: number | 'auto';
   /** Only texts of this grammar. */
   readonly grammar?: TokenMask;
   /** Further processors, after the built-in bans. */
@@ -64,7 +67,7 @@ export function checkRequest(options: GenerateOptions): Request {
   whole('maxNewTokens', options.maxNewTokens, 1);
   whole('n', options.n, 1);
   whole('batchSize', options.batchSize, 1);
-  whole('speculate', options.speculate, 1);
+  if (options.speculate !== 'auto') whole('speculate', options.speculate, 1);
   whole('logprobs', options.logprobs, 0);
   if (options.seed !== undefined && !Number.isSafeInteger(options.seed)) {
     bad(`seed is ${options.seed}`, 'a seed is a whole number');

@@ -165,6 +165,38 @@ describe('generate', () => {
     expect(unsafe?.forwards).toBeLessThan(one.stats.terms['unsafe']?.forwards ?? 0);
   });
 
+  it('lets an open token wait for the next one, so that a pass of the others serves both', async () => {
+    const options = {
+      plan: safeInferPlan(0.5),
+      prompts: testPrompts(6),
+      maxNewTokens: 30,
+      lazy: true,
+    };
+    const once = await generate({ ...options, speculate: 1 });
+    const waiting = await generate(options);
+    expect(waiting.completions.map((c) => c.tokens)).toEqual(once.completions.map((c) => c.tokens));
+    const forwards = ({ stats }: typeof once): number => stats.terms['unsafe']?.forwards ?? 0;
+    expect(forwards(waiting)).toBeLessThan(forwards(once));
+    // What the first term decides is decided wherever it stands.
+    expect(waiting.stats.terms['unsafe']?.skipped).toBe(once.stats.terms['unsafe']?.skipped);
+  });
+
+  it('feeds nothing twice when rows end early: prompt and text of every row, once', async () => {
+    const prompts = testPrompts(6);
+    const { completions, stats } = await generate({
+      plan: safeInferPlan(),
+      prompts,
+      maxNewTokens: 20,
+      lazy: false,
+      stopTokens: [3, 17, 40, 41, 42, 60, 61, 90],
+    });
+    expect(new Set(completions.map((c) => c.tokens.length)).size).toBeGreaterThan(2);
+    // The last token of an answer is not fed.
+    const fed = completions.reduce((sum, c) => sum + c.tokens.length - 1, 0);
+    const read = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
+    for (const id of ['sa', 'unsafe']) expect(stats.terms[id]?.tokens).toBe(read + fed);
+  });
+
   it('attributes every token: deltas minus the normaliser are its logprob', async () => {
     const plans = [
       safeInferPlan(),

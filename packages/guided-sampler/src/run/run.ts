@@ -20,8 +20,6 @@ import type { Checkpoint, TermRow } from './term-row.ts';
 
 /** Answers in the making at once: enough rows to share the weights, few enough for short answers to leave early. */
 const DEFAULT_BATCH = 8;
-/** Decided tokens do not need verification, but drafts hold memory: at most this many times `speculate`. */
-const DRAFT_FACTOR = 4;
 
 type DraftMode = Extract<StepMode, { kind: 'draft' }>;
 
@@ -259,24 +257,13 @@ export class Run implements StepSource<StepEvent> {
     const { token, decided } = this.#chooser.early(sequence, step, first, mask, wants);
     this.#policy.observe(decided);
     if (decided && sequence.drafts.length === 0) {
-      return this.#accept(
-        sequence,
-        { token },
-        {
-          terms: [mode.first, ...mode.others],
-          how: (id) => (id === mode.first ? 'now' : 'skipped'),
-          logprob: (id, chosen) => (id === mode.first ? scores.logProb(chosen) : undefined),
-        },
-      );
+      return this.#accept(sequence, { token }, decidedBy(mode, scores));
     }
     sequence.grammar?.accept(token);
     sequence.drafts.push({ token, decided, scores, mask });
-    const open = sequence.drafts.filter((draft) => !draft.decided).length;
-    const { speculate } = this.#policy;
     const { formula } = this.#options.plan;
     const full =
-      open >= speculate ||
-      sequence.drafts.length >= DRAFT_FACTOR * speculate ||
+      this.#policy.verifies(sequence) ||
       this.#request.stopTokens.has(token) ||
       sequence.grammar?.finished === true ||
       sequence.nextStep >= (this.#limits.get(sequence) as number) ||
@@ -313,12 +300,23 @@ export class Run implements StepSource<StepEvent> {
     const events: StepEvent[] = [];
     const drafts = [...sequence.drafts];
     const start = sequence.generated.length;
+    const waited = start === 0 ? undefined : drafts.find((draft) => !draft.decided);
     for (const [i, draft] of drafts.entries()) {
+      if (draft.decided) {
+        // The tokens before it are kept: what decided it still holds.
+        sequence.drafts.shift()?.before?.cache.dispose();
+        events.push(
+          ...this.#accept(sequence, { token: draft.token }, decidedBy(mode, draft.scores), true),
+        );
+        if (!this.#active.has(sequence)) break;
+        continue;
+      }
       const terms = new Map<string, TermScores>([[mode.first, draft.scores]]);
       for (const [id, list] of others) terms.set(id, list[i] as TermScores);
       const choice = this.#chooser.full(sequence, start + i, terms, draft.mask);
       const kept = choice.token === draft.token;
       for (const id of mode.others) this.stats.add(id, kept ? 'accepted' : 'rejected', 1);
+      if (draft === waited) this.#policy.observeDraft(kept);
       if (!kept) this.#goBack(sequence, mode, checkpoints);
       // Before the token is accepted its draft must be gone: context and pending tokens count both.
       sequence.drafts.shift()?.before?.cache.dispose();
@@ -373,6 +371,15 @@ export class Run implements StepSource<StepEvent> {
     const { terms } = this.#options.plan.formula.phaseAt(sequence.nextStep);
     return { terms, how: () => 'skipped', logprob: () => undefined };
   }
+}
+
+/** How the terms of a token ran that the first one decided. */
+function decidedBy({ first, others }: DraftMode, scores: TermScores): Ran {
+  return {
+    terms: [first, ...others],
+    how: (id) => (id === first ? 'now' : 'skipped'),
+    logprob: (id, token) => (id === first ? scores.logProb(token) : undefined),
+  };
 }
 
 /** The single set bit, or undefined when there are none or several. */

@@ -42,6 +42,20 @@ const READ_BOUND_ROWS = 4;
  * needs all of them to be at the same place.
  */
 const MANY_ANSWERS = 8;
+/** Decided tokens do not need verification, but drafts hold memory: at most this many times `speculate`. */
+const DRAFT_FACTOR = 4;
+/** An open token may wait for a second one, so that one pass of the others serves both: two at most. */
+const OPEN_TOGETHER = 2;
+/** Tokens of a draft, the open one included, before the others are asked at the latest: bounds what a wrong draft wastes. */
+const LONGEST_WAIT = 8;
+/**
+ * Share of kept drafts from which waiting pays: a kept one saves a pass of the others, a wrong one wastes the passes of
+ * the first term since, usually a few.
+ */
+const WAIT_FROM = 0.6;
+/** Share to start from, and weight of the newest draft: the first wrong one ends waiting, the next kept one resumes it. */
+const FIRST_KEPT = 0.75;
+const NEWEST_KEPT = 0.25;
 /** Switching re-packs caches, so it takes a clear change to go back. */
 const STOP_DRAFTING = 0.6;
 
@@ -55,9 +69,10 @@ function weightsRead({ config }: Transformer): number {
 export class TermPolicy {
   readonly #plan: Plan;
   readonly #lazy: 'auto' | boolean;
-  readonly #speculate: number;
+  readonly #speculate: number | 'auto';
   readonly #readBound: boolean;
   #skipRate = FIRST_RATE;
+  #keptRate = FIRST_KEPT;
   #drafting = true;
 
   constructor(options: GenerateOptions, chain: Chain) {
@@ -66,12 +81,18 @@ export class TermPolicy {
     // A reported distribution needs every term; truncation needs the whole distribution to be bounded.
     const possible = options.logprobs === undefined && chain.boundable;
     this.#lazy = possible ? (options.lazy ?? 'auto') : false;
-    this.#speculate = options.logprobs === undefined ? (options.speculate ?? 1) : 1;
+    this.#speculate = options.logprobs === undefined ? (options.speculate ?? 'auto') : 1;
   }
 
-  /** Drafts that may be open before the others verify. */
-  get speculate(): number {
-    return this.#speculate;
+  /** True when the others should look at the answer's drafts now. */
+  verifies({ drafts, generated }: Sequence): boolean {
+    const open = drafts.filter((draft) => !draft.decided).length;
+    if (this.#speculate !== 'auto') {
+      return open >= this.#speculate || drafts.length >= DRAFT_FACTOR * this.#speculate;
+    }
+    // The first token decides most about an answer, and the others have to read their prompts anyway.
+    const waits = generated.length > 0 && this.#keptRate >= WAIT_FROM;
+    return open >= (waits ? OPEN_TOGETHER : 1) || drafts.length >= LONGEST_WAIT;
   }
 
   /** `active`: answers in the making, this one included. */
@@ -85,7 +106,8 @@ export class TermPolicy {
     const others = phase.terms.filter((id) => id !== first);
     const decides = rule !== undefined && this.#lazy !== false;
     const draft: StepMode = { kind: 'draft', first, others, decides };
-    if (sequence.drafts.length > 0 || this.#speculate > 1) return draft;
+    if (sequence.drafts.length > 0) return draft;
+    if (this.#speculate !== 'auto' && this.#speculate > 1) return draft;
     if (!decides) return { kind: 'together', terms: phase.terms, watch: undefined };
     if (this.#lazy === true || !this.#shareModel(first, others)) return draft;
     const together: StepMode = { kind: 'together', terms: phase.terms, watch: first };
@@ -98,6 +120,11 @@ export class TermPolicy {
     this.#skipRate += NEWEST * ((decided ? 1 : 0) - this.#skipRate);
     if (this.#skipRate >= START_DRAFTING) this.#drafting = true;
     if (this.#skipRate < STOP_DRAFTING) this.#drafting = false;
+  }
+
+  /** Tells whether the draft that waited longest was kept. */
+  observeDraft(kept: boolean): void {
+    this.#keptRate += NEWEST_KEPT * ((kept ? 1 : 0) - this.#keptRate);
   }
 
   #shareModel(first: string, others: readonly string[]): boolean {

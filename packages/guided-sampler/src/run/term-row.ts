@@ -19,6 +19,8 @@ export class TermRow implements Disposable {
   readonly generationInterventions: readonly Intervention[];
   /** Function interventions may look at how many tokens a pass has: they are fed one by one, as without skipping. */
   readonly oneByOne: boolean;
+  /** Without interventions a pass is the same in either phase. */
+  readonly phaseless: boolean;
   #cache: RowCache;
   #fed: number;
 
@@ -27,6 +29,7 @@ export class TermRow implements Disposable {
     this.prompt = prompt;
     const interventions = term.spec.interventions ?? [];
     this.generationInterventions = interventions.map(whileCatchingUp);
+    this.phaseless = interventions.length === 0;
     this.oneByOne = interventions.some((i) => !('op' in i));
     this.#cache = term.spec.model.createCache();
     this.#fed = 0;

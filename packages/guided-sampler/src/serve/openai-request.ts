@@ -49,7 +49,7 @@ const common = {
   guided: z
     .strictObject({
       lazy: z.union([z.boolean(), z.literal('auto')]).optional(),
-      speculate: z.number().int().positive().optional(),
+      speculate: z.union([z.number().int().positive(), z.literal('auto')]).optional(),
       attribution: z.enum(['none', 'chosen']).optional(),
       sampling: z.record(z.string(), z.unknown()).optional(),
     })
@@ -123,7 +123,7 @@ export interface CommonBody {
   readonly guided?:
     | {
         readonly lazy?: boolean | 'auto' | undefined;
-        readonly speculate?: number | undefined;
+        readonly speculate?: number | 'auto' | undefined;
         readonly attribution?: 'none' | 'chosen' | undefined;
         readonly sampling?: Readonly<Record<string, unknown>> | undefined;
       }
