@@ -1,19 +1,34 @@
 // Lazy terms on the bundled pocket model: equality over many prompts, skip rate, and cost beside plain decoding.
-//   tsx --conditions=@safeinfer/source bench/pocket-lazy.ts [backend] [prompts for equality] [rounds] [threads]
+//   tsx --conditions=@safeinfer/source bench/pocket-lazy.ts [--backend ort] [--threads 1]
+//     [--equal 60] [--lambda 0.99]   answers that must be equal with and without skipping (1000: about ten minutes)
+//     [--prompts 90] [--batch 1]     timed questions; about 20 s for 90
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { type BackendName, useBackend } from '@safeinfer/backend';
 import { loadPocket, pocketPaths } from '@safeinfer/pocket';
 import { encodeChat, type Transformer, type WeightName } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { type GenerateOptions, generate, plain, safeInfer, stream } from '../src/index.ts';
 
-const [backend = 'ort', many = '1000', rounds = '3', threads = '1'] = process.argv.slice(2);
-const report = await useBackend({ name: backend as BackendName, threads: Number(threads) });
+const { values } = parseArgs({
+  options: {
+    backend: { type: 'string', default: 'ort' },
+    threads: { type: 'string', default: '1' },
+    equal: { type: 'string', default: '60' },
+    lambda: { type: 'string', default: '0.99' },
+    prompts: { type: 'string', default: '90' },
+    batch: { type: 'string', default: '1' },
+  },
+});
+const report = await useBackend({
+  name: values.backend as BackendName,
+  threads: Number(values.threads),
+});
 console.log(`backend ${report.name}, ${report.threads} threads`);
 using pocket = await loadPocket();
 const { model, tokenizer } = pocket;
 
-/** Questions of the bundled data, harmful and harmless in turn, as chat prompts. */
+/** Questions of the bundled data, one harmful for two harmless, as chat prompts. */
 function questions(count: number): number[][] {
   const read = (name: string): string[] =>
     readFileSync(`${pocketPaths().data}/${name}.jsonl`, 'utf8')
@@ -45,9 +60,9 @@ function mergedTwin(): Transformer {
   return model.withWeights(changes);
 }
 
-for (const lambda of [0.99, 0.9, 0.5]) {
+for (const lambda of values.lambda.split(',').map(Number)) {
   const plan = safeInfer({ model, unsafe: { adapter: 'unsafe' }, lambda });
-  const prompts = questions(Number(many));
+  const prompts = questions(Number(values.equal));
   const run = { plan, prompts, maxNewTokens: 16, batchSize: 16, attribution: 'none' } as const;
   const off = await generate({ ...run, lazy: false });
   const on = await generate({ ...run, lazy: true });
@@ -56,70 +71,79 @@ for (const lambda of [0.99, 0.9, 0.5]) {
     a.completions.filter((c, i) => c.tokens.join() === off.completions[i]?.tokens.join()).length;
   const rate = (on.stats.terms['unsafe']?.skipped ?? 0) / on.stats.generated;
   console.log(
-    `lambda ${lambda}: identical answers lazy ${same(on)}/${many}, auto ${same(auto)}/${many}; skip rate ${(100 * rate).toFixed(1)} % of ${on.stats.generated} tokens`,
+    `lambda ${lambda}: identical answers lazy ${same(on)}/${values.equal}, auto ${same(auto)}/${values.equal}; skip rate ${(100 * rate).toFixed(1)} % of ${on.stats.generated} tokens`,
   );
 }
 
 using twin = mergedTwin();
 const safe = safeInfer({ model, unsafe: { adapter: 'unsafe' } });
 const merged = safeInfer({ model, unsafe: { model: twin } });
-const cases: Readonly<Record<string, Pick<GenerateOptions, 'plan' | 'lazy'>>> = {
+const cases: Readonly<Record<string, Pick<GenerateOptions, 'plan' | 'lazy' | 'speculate'>>> = {
   plain: { plan: plain({ model }) },
   'adapter twin, never lazy': { plan: safe, lazy: false },
   'adapter twin, lazy': { plan: safe, lazy: true },
-  'adapter twin, auto': { plan: safe },
-  'merged twin, never lazy': { plan: merged, lazy: false },
+  'lazy, no waiting': { plan: safe, lazy: true, speculate: 1 },
   'merged twin, lazy': { plan: merged, lazy: true },
 };
-const cpu = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
+/** The first questions warm caches of kernels. */
+const WARM_UP = 12;
 
-for (const batch of [1, 8]) {
-  const all = questions(24 * (Number(rounds) + 1));
-  const sums = new Map<
-    string,
-    { wall: number; cpu: number; tokens: number; after: number; steps: number }
-  >();
+/** Time to the first token and per later token, of all timed answers of one case. */
+interface Sum {
+  prompts: number;
+  promptMs: number;
+  tokens: number;
+  tokenMs: number;
+  skipped: number;
+  forwards: number;
+}
+
+async function measure(prompts: readonly number[][], name: string, sum: Sum): Promise<void> {
+  const start = performance.now();
+  let first = start;
+  let tokens = 0;
+  let twins = { skipped: 0, forwards: 0 };
+  for await (const event of stream({
+    ...(cases[name] as (typeof cases)[string]),
+    prompts,
+    maxNewTokens: 24,
+    batchSize: prompts.length,
+    attribution: 'none',
+  })) {
+    if (event.type === 'finish') twins = event.stats.terms['unsafe'] ?? twins;
+    else if (++tokens > 0 && event.step === 0) first = performance.now();
+  }
+  sum.prompts += prompts.length;
+  sum.promptMs += first - start;
+  sum.tokens += tokens - prompts.length;
+  sum.tokenMs += performance.now() - first;
+  sum.skipped += twins.skipped;
+  sum.forwards += twins.forwards;
+}
+
+for (const batch of values.batch.split(',').map(Number)) {
+  const all = questions(WARM_UP + Number(values.prompts));
+  const sums = new Map<string, Sum>();
   for (let at = 0; at < all.length; at += batch) {
-    for (const [name, options] of Object.entries(cases)) {
-      const sum = sums.get(name) ?? { wall: 0, cpu: 0, tokens: 0, after: 0, steps: 0 };
-      sums.set(name, sum);
-      const prompts = all.slice(at, at + batch);
-      const start = { wall: performance.now(), cpu: cpu() };
-      let tokens = 0;
-      let first = start.cpu;
-      for await (const event of stream({
-        ...options,
-        prompts,
-        maxNewTokens: 24,
-        batchSize: batch,
-        attribution: 'none',
-      })) {
-        if (event.type !== 'token') continue;
-        tokens++;
-        if (event.step === 0) first = cpu();
-      }
-      // The first 24 prompts warm up.
-      if (at < 24) continue;
-      sum.wall += performance.now() - start.wall;
-      sum.cpu += cpu() - start.cpu;
-      sum.tokens += tokens;
-      sum.after += cpu() - first;
-      sum.steps += tokens - prompts.length;
+    for (const name of Object.keys(cases)) {
+      const empty = { prompts: 0, promptMs: 0, tokens: 0, tokenMs: 0, skipped: 0, forwards: 0 };
+      const sum = sums.get(name) ?? empty;
+      if (at >= WARM_UP) sums.set(name, sum);
+      await measure(all.slice(at, at + batch), name, sum);
     }
   }
-  console.log(`\nbatch ${batch}: ms per generated token`);
-  const base = sums.get('plain');
+  console.log(`\nbatch ${batch}, ${values.prompts} questions in turns: wall ms beside plain`);
+  const base = sums.get('plain') as Sum;
   for (const [name, sum] of sums) {
-    const value = (s: typeof sum) =>
-      [s.wall / s.tokens, s.cpu / s.tokens, s.after / s.steps] as const;
-    const [mine, theirs] = [value(sum), value(base as typeof sum)];
-    const columns = ['wall', 'cpu', 'cpu after the first token'].map(
-      (label, i) =>
-        `${label} ${(mine[i] as number).toFixed(2)} (${((mine[i] as number) / (theirs[i] as number)).toFixed(2)} x)`,
-    );
+    const per = (ms: 'promptMs' | 'tokenMs', count: 'prompts' | 'tokens'): string => {
+      const [mine, theirs] = [sum, base].map((s) => s[ms] / s[count]) as [number, number];
+      return `${mine.toFixed(2)} (${(mine / theirs).toFixed(2)} x)`;
+    };
+    const columns = [
+      `to the first token ${per('promptMs', 'prompts')}`,
+      `per later token ${per('tokenMs', 'tokens')}`,
+      `twin: ${sum.forwards} passes, ${sum.skipped} of ${sum.tokens + sum.prompts} tokens skipped it`,
+    ];
     console.log(`  ${name.padEnd(26)} ${columns.join('   ')}`);
   }
 }

@@ -114,7 +114,11 @@ export type { Processor, ProcessorContext, Scores } from './sampling/processor.t
 export type { SamplingOptions } from './sampling/sampling-options.ts';
 
 // --- Serving ---
-export { asLanguageModel, type LanguageModelOptions } from './serve/ai-sdk.ts';
+export {
+  asLanguageModel,
+  type LanguageModelOptions,
+  type LanguageModelV4Text,
+} from './serve/ai-sdk.ts';
 export type { Engine } from './serve/engine.ts';
 export { type OpenAiHandlerOptions, openAiHandler, type Served } from './serve/openai-handler.ts';
 export { errorBody } from './serve/openai-response.ts';

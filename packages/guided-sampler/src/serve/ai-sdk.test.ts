@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { generateObject, generateText, jsonSchema, streamText } from 'ai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generate } from '../run/generate.ts';
+import type { Processor } from '../sampling/processor.ts';
 import { asLanguageModel } from './ai-sdk.ts';
 import { type Served, servedModel } from './clients.fixture.ts';
 import { openAiHandler } from './openai-handler.ts';
@@ -19,6 +20,14 @@ beforeAll(async () => {
 });
 afterAll(() => test[Symbol.dispose]());
 const model = () => asLanguageModel(test.served);
+/** Fails at the fourth token. */
+const breaks: Processor = {
+  name: 'breaks',
+  effect: 'monotone',
+  apply: (_, { step }) => {
+    if (step === 3) throw new Error('processor failed');
+  },
+};
 const ask = { prompt: 'Say something.', maxOutputTokens: 12 };
 
 describe('the AI SDK', () => {
@@ -81,6 +90,16 @@ describe('the AI SDK', () => {
     };
     const own = await generateText({ model: model(), ...ask, ...options });
     expect(own.text).not.toBe(free.text);
+    const tokens = own.providerMetadata?.['guidedSampler']?.['tokens'] as {
+      logprob: number;
+      top: { token: number; logprob: number }[];
+    }[];
+    expect(tokens).toHaveLength(12);
+    // Before the penalty, so the chosen token need not be the most likely one.
+    for (const { logprob, top } of tokens) {
+      expect(top).toHaveLength(2);
+      expect(top[0]?.logprob).toBeGreaterThanOrEqual(logprob);
+    }
     const calls = await model().doGenerate({
       prompt: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
       maxOutputTokens: 2,
@@ -94,6 +113,35 @@ describe('the AI SDK', () => {
         prompt: [{ role: 'user', content: [{ type: 'file', data: 'x', mediaType: 'image/png' }] }],
       }),
     ).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  });
+
+  it('carries the label of the specification that was asked for, and warns of its own field', async () => {
+    expect(model().specificationVersion).toBe('v3');
+    const newer = asLanguageModel({ ...test.served, specificationVersion: 'v4' });
+    expect(newer.specificationVersion).toBe('v4');
+    const call = {
+      prompt: [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'hi' }] }],
+      maxOutputTokens: 2,
+      reasoning: 'high',
+    };
+    const { content, warnings } = await newer.doGenerate(call);
+    expect(content[0]).toMatchObject({ type: 'text' });
+    expect(warnings).toMatchObject([{ type: 'unsupported', feature: 'reasoning' }]);
+  });
+
+  it('fails in the middle of a stream with an error part, and leaves no tensors', async () => {
+    const before = tf.memory().numTensors;
+    const failing = { ...test.served, defaults: { ...test.served.defaults, processors: [breaks] } };
+    const result = streamText({
+      model: asLanguageModel(failing),
+      ...ask,
+      onError: () => undefined,
+    });
+    const types: string[] = [];
+    for await (const part of result.fullStream) types.push(part.type);
+    expect(types).toContain('text-delta');
+    expect(types).toContain('error');
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('rejects at once when already aborted, and ends a stream without leaks', async () => {

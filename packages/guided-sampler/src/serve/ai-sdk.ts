@@ -23,6 +23,11 @@ export interface LanguageModelOptions extends ServedModel {
   readonly modelId?: string;
 }
 
+/** The same object under the label of the SDK's fourth specification: what a text model does is the same in both. */
+export type LanguageModelV4Text = Omit<LanguageModelV3, 'specificationVersion'> & {
+  readonly specificationVersion: 'v4';
+};
+
 /** Everything of a run that the SDK has no name for goes here. */
 const NAMESPACE = 'guidedSampler';
 /** Fields of `providerOptions.guidedSampler` that are not sampling options. */
@@ -68,6 +73,9 @@ async function toRequest(
   ) {
     unsupported('toolChoice', 'the model answers in text');
   }
+  const { reasoning } = call as { readonly reasoning?: string };
+  if (reasoning !== undefined && reasoning !== 'provider-default' && reasoning !== 'none')
+    unsupported('reasoning', 'the model answers in text');
   const { plan, defaults } = served;
   const own = { ...call.providerOptions?.[NAMESPACE] };
   const run: Record<string, unknown> = {};
@@ -181,10 +189,19 @@ async function* parts(
 
 /**
  * A model object for the AI SDK (`generateText`, `streamText`, `generateObject`) in the v3 shape, which SDK 6 and 7
- * take. Greedy unless the call sets a temperature. Own options go in `providerOptions.guidedSampler`; each text delta
+ * take; `specificationVersion: 'v4'` labels it as SDK 7's own. Greedy unless the call sets a temperature. Own options go in `providerOptions.guidedSampler`; each text delta
  * carries the tokens' logprobs and term contributions in `providerMetadata.guidedSampler`.
  */
-export function asLanguageModel(served: LanguageModelOptions): LanguageModelV3 {
+export function asLanguageModel(
+  served: LanguageModelOptions & { readonly specificationVersion: 'v4' },
+): LanguageModelV4Text;
+export function asLanguageModel(
+  served: LanguageModelOptions & { readonly specificationVersion?: 'v3' },
+): LanguageModelV3;
+export function asLanguageModel(
+  served: LanguageModelOptions & { readonly specificationVersion?: 'v3' | 'v4' },
+): LanguageModelV3 | LanguageModelV4Text {
+  const { specificationVersion = 'v3' } = served;
   const modelId = served.modelId ?? 'guided-sampler';
   const open = async (call: LanguageModelV3CallOptions) => {
     if (call.abortSignal?.aborted === true) throw abortError(call.abortSignal);
@@ -195,7 +212,7 @@ export function asLanguageModel(served: LanguageModelOptions): LanguageModelV3 {
     return { iterator: parts(stream(options), start), warnings };
   };
   return {
-    specificationVersion: 'v3',
+    specificationVersion,
     provider: 'safeinfer.guided-sampler',
     modelId,
     supportedUrls: {},

@@ -266,6 +266,41 @@ describe('chat completions for the openai client', () => {
     await expect.poll(() => tf.memory().numTensors, { timeout: 10_000 }).toBe(before);
   });
 
+  it('tells of a failure in the middle of a stream as the client expects', async () => {
+    const errors: unknown[] = [];
+    const processors = [
+      {
+        name: 'breaks',
+        effect: 'monotone' as const,
+        apply: (_: unknown, { step }: { step: number }) => {
+          if (step === 3) throw new Error('processor failed');
+        },
+      },
+    ];
+    const failing = { ...test.served, defaults: { ...test.served.defaults, processors } };
+    const handler = openAiHandler({
+      models: { guarded: failing },
+      onError: (error) => errors.push(error),
+    });
+    const local = new OpenAI({
+      baseURL: 'http://local/v1',
+      apiKey: 'none',
+      maxRetries: 0,
+      fetch: (input, init) => handler(new Request(input as string, init as RequestInit)),
+    });
+    const before = tf.memory().numTensors;
+    let seen = 0;
+    const stream = await local.chat.completions.create({ ...base, stream: true });
+    const read = (async () => {
+      for await (const chunk of stream) if (chunk.choices[0]?.delta.content !== '') seen++;
+    })();
+    await expect(read).rejects.toBeInstanceOf(OpenAI.APIError);
+    expect(seen).toBeGreaterThan(0);
+    expect(errors).toHaveLength(1);
+    await expect(local.chat.completions.create(base)).rejects.toMatchObject({ status: 500 });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('sends valid events with pings between them', async () => {
     const response = await fetch(`${url}/chat/completions`, {
       method: 'POST',
