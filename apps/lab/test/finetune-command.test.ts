@@ -114,7 +114,9 @@ describe('safeinfer finetune', () => {
     expect(existsSync(join(folder, 'killed/adapter'))).toBe(false);
     const interrupted = await stopAtCheckpoint('interrupted', 'SIGINT');
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/stopped; .*safeinfer finetune lora\.yaml --resume/);
+    expect(interrupted.stderr).toMatch(
+      /stopped; .*safeinfer finetune lora\.yaml --resume --out interrupted\b/,
+    );
 
     for (const out of ['killed', 'interrupted']) {
       const rest = runSafeInfer(args(out, '--resume', '--json'), folder);

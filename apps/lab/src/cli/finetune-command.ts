@@ -69,13 +69,22 @@ export async function finetuneCommand(options: {
       const place = relative('.', checkpointDirectory(directory));
       process.stderr.write(
         `stopped; what was trained is in ${place}: go on with ` +
-          `safeinfer finetune ${options.config} --resume\n`,
+          `safeinfer finetune ${options.config} --resume${sameFlags(flags)}\n`,
       );
     }
     throw error;
   }
   progress.end();
   process.stdout.write(flags.json ? jsonSummary(outcome) : textSummary(outcome));
+}
+
+/** The flags that a resumed run needs again, to find the same run. */
+function sameFlags({ out, model, backend, threads }: FinetuneFlags): string {
+  const given = { out, model, backend, threads };
+  return Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` --${name} ${value}`)
+    .join('');
 }
 
 function report(

@@ -1,5 +1,4 @@
 // Every arm on the bundled model's test split, settings chosen on its select split: `pnpm pocket:eval`.
-import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type BackendName, useBackend } from '@safeinfer/backend';
@@ -14,6 +13,7 @@ import {
 } from './eval-arms.ts';
 import { contextSets, type EvalSet, selectSets, testSets } from './eval-sets.ts';
 import { type ArmResults, evaluationTables, table } from './eval-table.ts';
+import { writeEvaluation } from './evaluation-file.ts';
 import { measureArm } from './measure-arm.ts';
 
 const { values } = parseArgs({
@@ -152,6 +152,6 @@ ${table([
 `;
 process.stdout.write(text);
 if (limit === undefined) {
-  writeFileSync(`${values.out}/EVALUATION.md`, text);
+  writeEvaluation(values.out, text);
   say(`written to ${values.out}/EVALUATION.md`);
 } else say('a limited run is not written');
