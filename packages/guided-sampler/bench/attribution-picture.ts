@@ -34,6 +34,8 @@ async function pick() {
 const { question, bare, guarded, lazy } = await pick();
 const escapeXml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+/** The picture is ten columns wide: longer answers are cut. */
+const cut = (text: string): string => (text.length > 50 ? `${text.slice(0, 49)}…` : text);
 const COLUMN = 74;
 const HEIGHT = 110;
 const shown = guarded.events.filter((event) => !model.config.eosTokenIds.includes(event.token));
@@ -57,7 +59,7 @@ const bars = shown.map((event, i) => {
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${HEIGHT + 152}" viewBox="0 0 ${width} ${HEIGHT + 152}" role="img" aria-label="Probability of every chosen token under the safe and the unsafe term">
 <style>text{font:13px system-ui,sans-serif;fill:#1c2733}.n{font-size:10px;fill:#5a6875;text-anchor:middle}.t{text-anchor:middle;font-weight:600}</style>
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="24" y="24">${escapeXml(question)}  (plain: ${escapeXml(bare.text.trim())})</text>
+<text x="24" y="24">${escapeXml(question)}  (plain: ${escapeXml(cut(bare.text.trim()))})</text>
 <rect x="24" y="34" width="10" height="10" fill="#2f6f9f"/><text x="40" y="43" style="font-size:11px">probability under the safe term</text>
 <rect x="240" y="34" width="10" height="10" fill="#c4532d"/><text x="256" y="43" style="font-size:11px">under the unsafe twin; last line: could the twin be skipped at this token?</text>
 ${bars.join('\n')}
