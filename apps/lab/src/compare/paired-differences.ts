@@ -37,8 +37,8 @@ export function pairedDifferences(
   const named = contrasts.flatMap((contrast) =>
     measures.flatMap((measure) => {
       const { context, baselineName, treatmentName } = contrast;
-      const baseline = outcomesOf(contrast.baseline.records, measure);
       const treatment = outcomesOf(contrast.treatment.records, measure);
+      const baseline = besideEach(contrast, outcomesOf(contrast.baseline.records, measure));
       if (!shareAnItem(baseline, treatment)) return [];
       const comparison = compareArms(
         { baseline: separable(baseline), treatment },
@@ -53,7 +53,8 @@ export function pairedDifferences(
 
 /**
  * What a run compares by itself: every arm with the first one, within each edit and style; with a single arm, every edit
- * with the first; with a single edit too, every style with the first.
+ * with the first; with a single edit too, every style with the first. Edits that write each fact alone are compared with
+ * the first edit in every arm.
  */
 export function plannedContrasts(records: readonly TrialRecord[], baseline?: string): Contrast[] {
   const groups = groupRecords(records);
@@ -64,7 +65,7 @@ export function plannedContrasts(records: readonly TrialRecord[], baseline?: str
   if (factor === undefined) return [];
   const first = baseline ?? names(factor)[0]!;
   const others = (['edit', 'style', 'arm'] as const).filter((key) => key !== factor);
-  return groups.flatMap((treatment): Contrast[] => {
+  const within = groups.flatMap((treatment): Contrast[] => {
     if (treatment[factor] === first) return [];
     const base = groups.find(
       (group) => group[factor] === first && others.every((key) => group[key] === treatment[key]),
@@ -80,6 +81,45 @@ export function plannedContrasts(records: readonly TrialRecord[], baseline?: str
         treatment,
         baselineName: base[factor],
         treatmentName: treatment[factor],
+      },
+    ];
+  });
+  return factor === 'arm' ? [...within, ...beforeAndAfter(groups)] : within;
+}
+
+/** An unedited answer stands beside the answers of all models that one fact was written into. */
+function besideEach(
+  { baseline, treatment }: Contrast,
+  outcomes: readonly ArmOutcome[],
+): readonly ArmOutcome[] {
+  if (!ofSingleFacts(treatment) || ofSingleFacts(baseline)) return outcomes;
+  const repeats = [...new Set(treatment.records.map(({ repeat = 0 }) => repeat))];
+  return outcomes
+    .filter(({ repeat }) => repeat === 0)
+    .flatMap((outcome) => repeats.map((repeat) => ({ ...outcome, repeat })));
+}
+
+function ofSingleFacts({ records }: RecordGroup): boolean {
+  return records.some(({ fact }) => fact !== undefined);
+}
+
+/** Of edits that write each fact alone: every arm on the edited models against itself on the first, unedited one. */
+function beforeAndAfter(groups: readonly RecordGroup[]): Contrast[] {
+  const first = groups[0]?.edit;
+  return groups.flatMap((treatment): Contrast[] => {
+    if (treatment.edit === first || !ofSingleFacts(treatment)) return [];
+    const baseline = groups.find(
+      ({ edit, style, arm }) =>
+        edit === first && style === treatment.style && arm === treatment.arm,
+    );
+    if (!baseline) return [];
+    return [
+      {
+        context: `${treatment.arm} · ${treatment.style}`,
+        baseline,
+        treatment,
+        baselineName: baseline.edit,
+        treatmentName: treatment.edit,
       },
     ];
   });

@@ -42,6 +42,10 @@ const editSchema = z.strictObject({
       /** Facts of the bundled model by id, or a JSON file of requests. */
       facts: z.union([z.literal('pocket'), z.strictObject({ path: z.string().min(1) })]),
       count: z.int().min(1).default(1),
+      /** `eachAlone`: every fact on the unedited model, undone before the next; results are over all. Default: one after the other. */
+      apply: z.enum(['together', 'eachAlone']).optional(),
+      /** Instead of the edit: a random rank-one change of the same weight and the same norm. */
+      control: z.literal('randomRankOne').optional(),
       /** Published settings of a model by name (llama-2-7b-chat, gpt2-xl, ...); what is given beside it wins. */
       preset: z.string().min(1).optional(),
       layer: z.int().min(0).optional(),

@@ -7,6 +7,7 @@ import {
   EditSession,
   type LowRankDelta,
   ROME_PRESETS,
+  randomRankOne,
   readMoments,
   rome,
 } from '@safeinfer/editing';
@@ -138,8 +139,16 @@ export async function applyEdit(options: {
         };
         store?.set(new Map([[key, stored]]));
       }
-      await session.apply([toDelta(stored)]);
-      notes.push(stored.note);
+      const delta = toDelta(stored);
+      if (config.control === undefined) {
+        await session.apply([delta]);
+        notes.push(stored.note);
+      } else {
+        await session.apply(randomRankOne({ like: [delta], seed: controlSeed(request) }));
+        notes.push(
+          `a random rank-one change of ${delta.weight}, as large as the edit ${stored.note}`,
+        );
+      }
       keys.push(key);
       options.onProgress({ phase: `edit ${edit.name}`, done: index + 1, total: requests.length });
     }
@@ -148,6 +157,11 @@ export async function applyEdit(options: {
     throw error;
   }
   return { name: edit.name, notes, keys, [Symbol.dispose]: () => session[Symbol.dispose]() };
+}
+
+/** The same control for the same fact in every run. */
+function controlSeed({ prompt, subject, targetNew }: EditRequest): number {
+  return Number.parseInt(contentHash({ prompt, subject, targetNew }).slice(0, 8), 16);
 }
 
 function toDelta({ weight, left, right }: StoredEdit): LowRankDelta {

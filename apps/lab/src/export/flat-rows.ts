@@ -3,6 +3,7 @@ import type { TrialRecord } from '../run/trial-record.ts';
 
 export const COLUMNS = [
   'edit',
+  'fact',
   'arm',
   'style',
   'benchmark',

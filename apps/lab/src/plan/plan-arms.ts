@@ -26,6 +26,21 @@ export interface PlannedArm {
 export interface PlannedEdit {
   readonly edit: EditConfig;
   readonly requests: readonly EditRequest[];
+  /** Of an edit whose facts are written each alone: which one this is. */
+  readonly fact?: { readonly index: number; readonly name: string };
+}
+
+/** What an edit makes of the model: one state, or one for each fact that is written alone. */
+function plannedEdits(edit: EditConfig, experimentFile: string): PlannedEdit[] {
+  const requests = editRequests(edit, experimentFile);
+  if (edit.rome?.apply !== 'eachAlone') return [{ edit, requests }];
+  // The same identity as an edit of this one fact: answers are shared, whatever stands beside it.
+  const { apply: _, ...rome } = edit.rome;
+  return requests.map((request, index) => ({
+    edit: { ...edit, rome: { ...rome, count: 1 } },
+    requests: [request],
+    fact: { index, name: request.id ?? request.subject },
+  }));
 }
 
 export interface ArmPlan {
@@ -48,10 +63,7 @@ export async function planArms(options: {
   readonly sources: TermSources;
 }): Promise<ArmPlan> {
   const { experiment, experimentFile, modelSha256, backend, sources } = options;
-  const edits = experiment.edits.map((edit) => ({
-    edit,
-    requests: editRequests(edit, experimentFile),
-  }));
+  const edits = experiment.edits.flatMap((edit) => plannedEdits(edit, experimentFile));
   const arms = await Promise.all(
     experiment.arms.map(async (arm): Promise<PlannedArm> => {
       const sampling = { ...experiment.sampling, ...arm.sampling };

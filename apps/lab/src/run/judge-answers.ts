@@ -39,12 +39,15 @@ export async function* judgeAnswers(options: {
       const key = keys.find((one) => store.has(one)) ?? keys[0]!;
       const answer =
         plan.experiment.record === 'tokens' ? (store.get(key) as ArmAnswer | undefined) : undefined;
+      const { fact } = plan.edits[edit]!;
       yield toRecord({
         trial,
         arm: config.name,
         edit: plan.edits[edit]!.edit.name,
         benchmark,
-        repeat: repeats > 1 ? repeat : undefined,
+        fact: fact?.name,
+        repeat:
+          fact === undefined ? (repeats > 1 ? repeat : undefined) : fact.index * repeats + repeat,
         severalJudges: judges.length > 1,
         key,
         tokens: answer?.tokens,

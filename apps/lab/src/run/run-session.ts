@@ -105,7 +105,9 @@ export async function runSession(options: {
     if (rows > 0)
       store.remember(rateName(opened.sha256, backend.name), { rowsPerSecond: rows / seconds });
     for (const { edit, arm, vector } of outcome.vectors) {
-      const names = { arm: plan.arms[arm]!.arm.name, edit: plan.edits[edit]!.edit.name };
+      const { edit: of, fact } = plan.edits[edit]!;
+      const state = fact === undefined ? of.name : `${of.name} ${fact.name}`;
+      const names = { arm: plan.arms[arm]!.arm.name, edit: state };
       const amplification = plan.arms[arm]!.arm.steer?.safetyAmplification;
       const file = headsFile({
         model: opened,

@@ -9,6 +9,8 @@ export function toRecord(options: {
   readonly arm: string;
   readonly edit: string;
   readonly benchmark: Benchmark;
+  /** Of an edit that writes each fact alone. */
+  readonly fact: string | undefined;
   /** Absent when the arm gives one answer an item. */
   readonly repeat: number | undefined;
   readonly severalJudges: boolean;
@@ -22,6 +24,7 @@ export function toRecord(options: {
     schema: 1,
     arm,
     edit,
+    ...(options.fact === undefined ? {} : { fact: options.fact }),
     style: benchmark.style.id,
     benchmark: benchmark.name,
     itemId: item.id,

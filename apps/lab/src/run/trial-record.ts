@@ -42,6 +42,8 @@ export interface TrialRecord {
   readonly itemId: string;
   /** Items of one group are near-duplicates: the cluster of statistics. */
   readonly itemGroup?: string;
+  /** The edited fact, when an edit writes each of several alone; `repeat` then counts facts. */
+  readonly fact?: string;
   /** Which of several answers to the item, from 0; absent when there is one. */
   readonly repeat?: number;
   readonly category: string;
