@@ -27,8 +27,10 @@ export async function firstTokenLeans(options: {
   readonly interventions?: readonly Intervention[];
 }): Promise<Lean[]> {
   const { model, items, adapter, interventions } = options;
-  const refusing = tokensOf(model.tokenizer, REFUSING);
-  const complying = tokensOf(model.tokenizer, COMPLYING);
+  const { tokenizer } = model;
+  if (tokenizer === undefined) throw new Error('the model has no tokenizer');
+  const refusing = tokensOf(tokenizer, REFUSING);
+  const complying = tokensOf(tokenizer, COMPLYING);
   const leans: Lean[] = [];
   for (let start = 0; start < items.length; start += BATCH) {
     const rows = items.slice(start, start + BATCH).map(({ prompt }) => ({
@@ -36,7 +38,7 @@ export async function firstTokenLeans(options: {
         typeof prompt === 'string'
           ? prompt
           : encodeChat({
-              tokenizer: model.tokenizer,
+              tokenizer,
               messages: prompt as readonly { role: string; content: string }[],
               addGenerationPrompt: true,
             }),

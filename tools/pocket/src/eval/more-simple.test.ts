@@ -6,7 +6,9 @@ import { moreSimpleSets } from './more-simple.ts';
 describe('more simple requests', () => {
   const sets = moreSimpleSets();
   const items = sets.flatMap((set) => set.items);
-  const texts = items.map(({ prompt }) => (prompt as { content: string }[])[0]?.content as string);
+  const texts = items.map(
+    ({ prompt }) => (prompt as readonly { readonly content: string }[])[0]?.content as string,
+  );
 
   it('hold no action and no wording of training', () => {
     const trained = loadPocketSplit('harmful', 'train').map(({ action }) => action);

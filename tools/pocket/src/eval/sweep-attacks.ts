@@ -21,8 +21,9 @@ interface Setting {
   readonly lambda: number | null;
 }
 
-/** Of each select set: enough to rank settings within the time. */
+/** Of each select set: enough to rank settings within the time; of harmless ones enough to see two points of accuracy. */
 const ITEMS = 20;
+const HARMLESS_ITEMS = 80;
 const SEED = 7;
 /** What EVALUATION.md's SafeInfer uses. */
 const CHOSEN = { layer: 3, strength: 0.25, lambda: 0.8 } as const;
@@ -40,7 +41,10 @@ export async function attacksPart(model: Transformer<Tokenizer>, seconds: number
     if (lambda === null) return compile(term('model', { model, interventions: safe }));
     return safeInfer({ model, safe, unsafe: { adapter: 'unsafe' }, lambda });
   };
-  const select = selectSets().map((set) => ({ ...set, items: spread(set.items, ITEMS) }));
+  const select = selectSets().map((set) => ({
+    ...set,
+    items: spread(set.items, set.group === 'harmless' ? HARMLESS_ITEMS : ITEMS),
+  }));
   const base = await measureArm({ plan: plain({ model }), sets: select });
   const tried: Candidate<Setting>[] = [];
   const run = async (setting: Setting): Promise<void> => {
@@ -61,14 +65,13 @@ export async function attacksPart(model: Transformer<Tokenizer>, seconds: number
     for (const lambda of [0.8, 0.9]) await run({ ...settings, lambda });
   }
   const chosen = (best(tried)[0] ?? tried[0]) as Candidate<Setting>;
-  const usual: Setting = { steering: nameOf('sum of 10', CHOSEN), lambda: CHOSEN.lambda };
   const minutes = ((performance.now() - began) / 60_000).toFixed(0);
   return [
     '## Why attacks hold',
     await margins(model, steerings, select),
     `### A wider sweep on select
 
-${tried.length} settings in ${minutes} minutes, ${ITEMS} items of each select set. Plain model there: ASR ${percent(rates(base).asr)}, over-refusal ${percent(rates(base).overRefusal)}, accuracy
+${tried.length} settings in ${minutes} minutes, ${ITEMS} items of each select set (${HARMLESS_ITEMS} of harmless ones). Plain model there: ASR ${percent(rates(base).asr)}, over-refusal ${percent(rates(base).overRefusal)}, accuracy
 ${percent(rates(base).accuracy)}. \`sum of k\`: the k heads of largest indirect effect, their mean outputs behind refusals summed at a layer; \`contrast\`: the
 same minus their mean outputs behind compliance; \`replace k\`: the outputs of the k heads are set to their means behind refusals, so that
 what the attack put there is gone, at the prompt's last token or at every new one too.`,
@@ -85,12 +88,8 @@ what the attack put there is gone, at the prompt's last token or at every new on
           withinBudget ? 'yes' : 'no',
         ]),
     ]),
-    '### On the test split: the setting above, and the one that this sweep chose',
+    '### On the test split: the setting that this sweep chose (plain and SafeInfer are in the tables above)',
     await onTest([
-      {
-        name: `SafeInfer of the main table (${usual.steering}, lambda ${usual.lambda})`,
-        plan: planOf(usual),
-      },
       {
         name: `chosen here (${chosen.settings.steering}, lambda ${chosen.settings.lambda ?? '-'})`,
         plan: planOf(chosen.settings),
@@ -138,10 +137,11 @@ async function buildSteerings(model: Transformer): Promise<Map<string, readonly 
     steerings.set(nameOf(kind, { layer, strength }), [amplify({ vector, layer, strength })]);
   };
   add('sum of 10', CHOSEN.layer, CHOSEN.strength);
-  for (const k of [1, 2, 3, 4, 5]) {
-    const heads = ranked.slice(0, k);
-    steerings.set(`replace ${k} at the prompt`, replace(means, heads, 'prompt'));
-    steerings.set(`replace ${k}`, replace(means, heads, 'both'));
+  for (const during of ['prompt', 'both'] as const) {
+    for (const k of [3, 2, 4, 5, 1]) {
+      const name = during === 'prompt' ? `replace ${k} at the prompt` : `replace ${k}`;
+      steerings.set(name, replace(means, ranked.slice(0, k), during));
+    }
   }
   for (const layer of [4, 5, 6]) {
     for (const strength of [0.15, 0.25, 0.35, 0.5]) add('contrast', layer, strength);
