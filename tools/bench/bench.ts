@@ -26,8 +26,14 @@ const python = process.env['SAFEINFER_PARITY_VENV'];
 const groups = new Set(options.groups.split(','));
 const rounds = Number(options.rounds);
 
-function start(name: string): Promise<Subject | undefined> {
+/** After a subject's name: the same with the C library asking for pages of 2 MB (Linux). */
+const HUGE_PAGES = '+hugepages';
+
+function start(subject: string): Promise<Subject | undefined> {
   const realtime = options.realtime;
+  const name = subject.replace(HUGE_PAGES, '');
+  const env: Record<string, string> =
+    name === subject ? {} : { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
   if (name === 'transformer-lens') {
     const lens = process.env['SAFEINFER_LENS_VENV'];
     if (lens === undefined) {
@@ -36,7 +42,7 @@ function start(name: string): Promise<Subject | undefined> {
     }
     const tokenizer = join(here, '..', '..', 'packages', 'pocket', 'model');
     const args = [join(here, 'lens_worker.py'), tokenizer];
-    return Subject.start({ command: join(lens, 'bin', 'python'), args, realtime });
+    return Subject.start({ command: join(lens, 'bin', 'python'), args, realtime, env });
   }
   if (name.startsWith('torch-')) {
     if (python === undefined) {
@@ -44,11 +50,11 @@ function start(name: string): Promise<Subject | undefined> {
       return Promise.resolve(undefined);
     }
     const args = [join(here, 'torch_worker.py'), name.slice('torch-'.length)];
-    return Subject.start({ command: join(python, 'bin', 'python'), args, realtime });
+    return Subject.start({ command: join(python, 'bin', 'python'), args, realtime, env });
   }
   const flags = ['--expose-gc', '--import', 'tsx', '--conditions=@safeinfer/source'];
   const args = [...flags, join(here, 'node-worker.ts'), ...name.split(':')];
-  return Subject.start({ command: process.execPath, args, realtime });
+  return Subject.start({ command: process.execPath, args, realtime, env });
 }
 
 /** One measurement on every subject, `rounds` times in turns; the order rotates. */

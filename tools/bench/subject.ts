@@ -29,9 +29,12 @@ export class Subject {
     readonly command: string;
     readonly args: readonly string[];
     readonly realtime: boolean;
+    /** Set besides the environment of this process. */
+    readonly env: Readonly<Record<string, string>>;
   }): Promise<Subject | undefined> {
     const { command, args, realtime } = options;
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...options.env };
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
     let complaint = '';
     child.stderr.on('data', (data) => {
       complaint = `${complaint}${data}`.slice(-2000);

@@ -10,9 +10,13 @@ type Sized =
   | 'transpose'
   | 'norm';
 
-/** Set to 1, every operation that has a native form uses it: how the conformance job tests the small cases. */
-const alwaysNative = process.env['SAFEINFER_ORT_ALWAYS_NATIVE'] === '1';
-const from = (size: number): number => (alwaysNative ? 0 : size);
+/**
+ * Set to 1, every operation that has a native form uses it: how the conformance job tests the small cases. Set
+ * to `never`, none does: how the crossovers are measured (tools/bench/crossover.ts).
+ */
+const forced = process.env['SAFEINFER_ORT_ALWAYS_NATIVE'];
+const from = (size: number): number =>
+  forced === '1' ? 0 : forced === 'never' ? Number.POSITIVE_INFINITY : size;
 
 /**
  * A call costs 10 to 15 microseconds. Sizes are elements of the output (of the input for reductions),
