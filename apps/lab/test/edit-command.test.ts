@@ -100,6 +100,16 @@ describe('safeinfer edit', () => {
 
   it.each([
     ['nothing to edit', [], /no fact to edit/],
+    [
+      'a subject that is not in the prompt',
+      ['--prompt', 'The capital of Spain is', '--subject', 'Oz', '--target', 'x'],
+      /does not contain the subject[\s\S]*hint: write \{\}/,
+    ],
+    [
+      'an empty target',
+      ['--prompt', '{} is', '--subject', 'Oz', '--target', ''],
+      /target is empty/,
+    ],
     ['several subjects', ['--prompt', 'Oz, Oz is', '--subject', 'Oz', '--target', 'x'], /2 times/],
     [
       'an unknown preset',
