@@ -15,6 +15,11 @@ interface AdapterGolden {
 
 /** The tolerance of the model parity itself. */
 const TOLERANCE = 5e-5;
+/**
+ * Where the golden itself, in fp32, is further from float64 than we are: with this adapter, of scale 4, the golden is
+ * 3.8e-5 off (PyTorch 2.13 in float64, prompt p15), ours on ort 2.4e-5, and the two differ by 6.2e-5.
+ */
+const ROUNDED_GOLDEN: Readonly<Record<string, number>> = { 'lora-rslora': 8e-5 };
 
 await describeOnBackends('PEFT adapters', () => {
   it.each(['lora', 'lora-rslora', 'lora-attention', 'lora-pattern', 'lora-gpt2'])(
@@ -36,7 +41,8 @@ await describeOnBackends('PEFT adapters', () => {
       };
       for (const [prompt, tokens] of Object.entries(expected.prompts)) {
         const wanted = tensors.get(`logits/${prompt}`)?.data ?? [];
-        expect(difference(logits(tokens, 'peft'), wanted), prompt).toBeLessThan(TOLERANCE);
+        const tolerance = ROUNDED_GOLDEN[name] ?? TOLERANCE;
+        expect(difference(logits(tokens, 'peft'), wanted), prompt).toBeLessThan(tolerance);
       }
       const long = expected.prompts['long'] ?? [];
       const wanted = tensors.get('logits/long')?.data ?? [];

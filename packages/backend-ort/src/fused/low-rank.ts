@@ -59,6 +59,7 @@ function addGroup({ backend }: KernelCall, x: TensorInfo, { scale, changes }: Gr
   }
   const feeds: Record<string, OrtValue> = {
     x: ortValue('float32', values, [rows.length, width]),
+    scale: ortValue('float32', Float32Array.from(rows, factor), [rows.length, 1]),
   };
   const fetches: Record<string, OrtValue> = {};
   let work = 0;
@@ -79,9 +80,8 @@ function addGroup({ backend }: KernelCall, x: TensorInfo, { scale, changes }: Gr
     const own = added[i]!;
     const columns = own.length / rows.length;
     rows.forEach((row, at) => {
-      const by = factor(row);
       const [to, from] = [row * columns, at * columns];
-      for (let j = 0; j < columns; j++) target[to + j]! += by * own[from + j]!;
+      for (let j = 0; j < columns; j++) target[to + j]! += own[from + j]!;
     });
   });
 }
@@ -92,9 +92,10 @@ function graph(count: number) {
   return {
     nodes: each((i) => [
       { op: 'MatMul', inputs: ['x', `A${i}`], outputs: [`t${i}`] },
-      { op: 'MatMul', inputs: [`t${i}`, `B${i}`], outputs: [`y${i}`] },
+      { op: 'Mul', inputs: [`t${i}`, 'scale'], outputs: [`s${i}`] },
+      { op: 'MatMul', inputs: [`s${i}`, `B${i}`], outputs: [`y${i}`] },
     ]),
-    inputs: ['x', ...each((i) => [`A${i}`, `B${i}`])].map((name) => ({
+    inputs: ['x', 'scale', ...each((i) => [`A${i}`, `B${i}`])].map((name) => ({
       name,
       type: 'float32' as const,
     })),

@@ -15,6 +15,8 @@ export class TensorRecord<D extends DataType = DataType> {
   constant = false;
   /** Products of few rows since anything else read the values. */
   uses = 0;
+  /** Products of many rows, until the values were once read back from a session. */
+  manyRowUses = 0;
   /** True when rows are looked up in it too (a tied embedding): then array and session both stay. */
   #pinned = false;
   #values: backend_util.BackendValues | null;
@@ -77,6 +79,8 @@ export class TensorRecord<D extends DataType = DataType> {
     this.packed = undefined;
     this.constant = false;
     this.uses = -SETTLING_USES;
+    // A training step reads what its forward pass multiplied: many rows never pack such a weight again.
+    this.manyRowUses = Number.NEGATIVE_INFINITY;
   }
 }
 

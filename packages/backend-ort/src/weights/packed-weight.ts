@@ -3,6 +3,8 @@ import { createSession, type NativeSession, ortValue, runSession } from '../nati
 import { type NodeSpec, onnxModel } from '../onnx/model.ts';
 import { withFile } from './external-file.ts';
 
+/** Of products of more rows, so many at a time: their part of the result stays in cache (a fifth faster at 1,024). */
+const ROWS_AT_ONCE = 256;
 /** Rows of the identity multiplied at once when reading back: bounds the scratch memory. */
 const IDENTITY_ROWS = 64;
 
@@ -91,11 +93,20 @@ export class PackedWeight implements ConstantWeight {
 
   /** out [rows, columns] = x [rows, inner] W. */
   multiply(x: Float32Array, rows: number, out: Float32Array): void {
-    runSession(
-      this.#session,
-      { x: ortValue('float32', x, [rows, this.inner]) },
-      { y: ortValue('float32', out, [rows, this.columns]) },
-    );
+    const { inner, columns } = this;
+    for (let start = 0; start < rows; start += ROWS_AT_ONCE) {
+      const end = Math.min(rows, start + ROWS_AT_ONCE);
+      runSession(
+        this.#session,
+        { x: ortValue('float32', x.subarray(start * inner, end * inner), [end - start, inner]) },
+        {
+          y: ortValue('float32', out.subarray(start * columns, end * columns), [
+            end - start,
+            columns,
+          ]),
+        },
+      );
+    }
   }
 
   /** The values as they were packed, bit for bit: the identity times W, with the signs of zeros put back. */

@@ -9,8 +9,12 @@ import { type ConstantWeight, PackedWeight } from './packed-weight.ts';
 
 /** Smaller matrices stay in cache, where packing gains nothing over its 20 ms. */
 const SMALLEST_WEIGHT = 2 ** 16;
-/** Products of more rows than this repay an unpacked weight: they pack it on the fly at little cost. */
+/**
+ * Products of more rows than this pack a weight on the fly. Data matrices meet one such product, so a second one has
+ * to come before a matrix is taken for a weight.
+ */
 const FEW_ROWS = 64;
+const MANY_ROW_USES = 2;
 /**
  * A matrix the user made and multiplies by few rows is a weight: packed at once, because packed products
  * give a row the same bits whatever other rows there are, and unpacked ones do not (measured). One that a
@@ -35,12 +39,12 @@ export function packedFor(
   }
   const shape = weight.shape.slice(-2) as [number, number];
   if (shape[0] * shape[1] < SMALLEST_WEIGHT) return undefined;
+  const due = earned(record, rows);
   if (rows <= FEW_ROWS) record.uses++;
-  const enough = record.poolable ? USES_BEFORE_PACKING : 1;
+  else record.manyRowUses++;
   // Where weights are rounded, every product must see the same ones, of however many rows.
   const rounded = backend.weights === 'int8' && !record.poolable && record.uses >= 0;
-  const due = record.constant || rounded || (rows <= FEW_ROWS && record.uses >= enough);
-  if (!due) return undefined;
+  if (!due && !rounded) return undefined;
   const values = record.own() as Float32Array;
   const options = { values, shape, transposed, threads: backend.threads };
   const packed =
@@ -50,11 +54,19 @@ export function packedFor(
   if (packed === undefined) {
     // It cannot be packed: ask again only after many more uses.
     record.uses = Number.NEGATIVE_INFINITY;
+    record.manyRowUses = Number.NEGATIVE_INFINITY;
     return undefined;
   }
   record.pack(packed);
   dropArray(values.byteLength);
   return packed;
+}
+
+/** True when this product, by `rows` rows, is the one at which the matrix counts as a weight. */
+function earned(record: TensorRecord, rows: number): boolean {
+  if (record.constant) return true;
+  if (rows > FEW_ROWS) return !record.poolable && record.manyRowUses + 1 >= MANY_ROW_USES;
+  return record.uses + 1 >= (record.poolable ? USES_BEFORE_PACKING : 1);
 }
 
 /** Weights that could not be joined (NaN in one, no room for the file): not tried again. */
@@ -78,8 +90,8 @@ export function joinedFor(
       ? first.group
       : undefined;
   }
-  // 8-bit weights have a layout of their own; a few milliseconds of many rows do not repay joining.
-  if (backend.weights !== 'float32' || rows > FEW_ROWS) return undefined;
+  // 8-bit weights have a layout of their own.
+  if (backend.weights !== 'float32') return undefined;
   const inner = weights[0]!.shape[0]!;
   const ready = (record: TensorRecord, { shape }: TensorInfo): boolean => {
     if (unjoinable.has(record) || record.dtype !== 'float32') return false;
@@ -88,8 +100,7 @@ export function joinedFor(
     if (record.packed !== undefined) {
       return record.packed instanceof PackedWeight && !record.packed.transposed;
     }
-    const enough = record.poolable ? USES_BEFORE_PACKING : 1;
-    return record.constant || record.uses + 1 >= enough;
+    return earned(record, rows);
   };
   if (new Set(records).size < records.length) return undefined;
   if (!records.every((record, i) => ready(record, weights[i]!))) return undefined;
