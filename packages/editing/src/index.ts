@@ -92,6 +92,7 @@ export {
 } from './presets/presets.ts';
 export { checkRequest, type EditRequest, type FactToken } from './request/edit-request.ts';
 export { encodeTarget, type LocatedPrompt, locatePrompt } from './request/lookup-index.ts';
+export { checkLayer, type PreparedEdit, prepareEdit } from './request/prepare-edit.ts';
 export { type TokenLine, tokenTable } from './request/token-table.ts';
 export {
   type KeyChoice,

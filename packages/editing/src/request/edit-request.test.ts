@@ -19,6 +19,14 @@ describe('checkRequest', () => {
     );
   });
 
+  it('offers no fact token as a remedy for an absent subject: none would help', () => {
+    expect(() => checkRequest({ ...good, prompt: 'The capital of Spain is' })).toThrowError(
+      expect.objectContaining({
+        hint: 'write {} where the subject stands, or spell the subject as in the prompt',
+      }),
+    );
+  });
+
   it.each([
     [{ ...good, prompt: 'The capital of Spain is' }, /does not contain the subject/],
     [{ ...good, prompt: 'France, France: its capital is' }, /2 times/],

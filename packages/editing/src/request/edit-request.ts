@@ -42,7 +42,7 @@ function withHole({ prompt, subject }: EditRequest): string {
   if (occurrences === 0) {
     throw refuse(
       `${where} has no {} and does not contain the subject ${JSON.stringify(subject)}`,
-      'write {} where the subject stands, spell the subject as in the prompt, or use factToken "last"',
+      'write {} where the subject stands, or spell the subject as in the prompt',
     );
   }
   throw refuse(
