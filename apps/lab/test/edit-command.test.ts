@@ -1,5 +1,13 @@
 // `safeinfer edit` as a user meets it: edit, look, save, verify, undo; and what it refuses before a model is loaded.
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -98,6 +106,19 @@ describe('safeinfer edit', () => {
     expect(damaged.stderr).toMatch(/hint: /);
   }, 120_000);
 
+  const fact = ['--prompt', 'The capital of {} is', '--subject', 'Egypt'];
+  it('keeps the statistics, and nothing else, of an edit that they are too few for', () => {
+    writeFileSync(join(folder, 'few.txt'), 'The capital of Spain is Madrid.\n');
+    const args = [...fact, '--target', 'Rome', '--collect', 'few.txt', '--out', 'deep/few'];
+    const singular = edit(...args);
+    expect(singular.stderr).toMatch(/singular[\s\S]*hint: collect it over more than \d+ tokens/);
+    expect(singular.code).toBe(2);
+    expect(readdirSync(join(folder, 'deep/few'))).toEqual(['moments.safetensors']);
+    expect(edit('--help').stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /stay in --out as moments.safetensors/,
+    );
+  }, 60_000);
+
   it.each([
     ['nothing to edit', [], /no fact to edit/],
     [
@@ -116,6 +137,27 @@ describe('safeinfer edit', () => {
       ['--prompt', '{} is', '--subject', 'Oz', '--target', 'x', '--preset', 'gpt2-xxl'],
       /did you mean "gpt2-xl"/,
     ],
+    [
+      'an editor without its statistics',
+      [...fact, '--target', 'Rome', '--method', 'memit', '--moments', 'identity'],
+      /memit needs second moments[\s\S]*--collect/,
+    ],
+    [
+      'statistics that are not there',
+      [...fact, '--target', 'Rome', '--moments', 'absent.safetensors'],
+      /absent\.safetensors[\s\S]*hint: /,
+    ],
+    [
+      'a start token in the target, before texts are even read',
+      [...fact, '--target', 'Rome <|bos|>', '--collect', 'absent.txt'],
+      /target " Rome <\|bos\|>" does not survive the tokenizer/,
+    ],
+    [
+      'a layer the model does not have',
+      [...fact, '--target', 'Rome', '--layer', '40', '--collect', 'absent.txt'],
+      /layer 40 does not exist/,
+    ],
+    ['a session that is not there', ['--undo', 'absent.safetensors'], /absent[\s\S]*hint: /],
   ])(
     'refuses %s with exit code 2 before it writes anything',
     (_, args, message) => {

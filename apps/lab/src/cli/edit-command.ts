@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { SafeInferError } from '@safeinfer/backend';
-import { checkRequest, EditSession } from '@safeinfer/editing';
+import { checkLayer, checkRequest, EditSession, prepareEdit } from '@safeinfer/editing';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { editCases } from '../edit/edit-cases.ts';
 import { EDIT_METHODS, type EditFlags } from '../edit/edit-flags.ts';
-import { editSettings } from '../edit/edit-method.ts';
+import { checkMethod, editSettings } from '../edit/edit-method.ts';
 import { editStatistics } from '../edit/edit-statistics.ts';
+import { openOutput } from '../edit/open-output.ts';
 import { runEdit } from '../edit/run-edit.ts';
 import { undoSaved, verifySession } from '../edit/session-files.ts';
 import { showEdit } from '../edit/show-edit.ts';
 import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
-import { openRunDirectory } from '../run/run-directory.ts';
 import { version } from './version.ts';
 
 export function registerEditCommand(program: Command, signal: AbortSignal): void {
@@ -80,7 +80,10 @@ export function registerEditCommand(program: Command, signal: AbortSignal): void
     .option('--l2 <x>', 'alphaedit: ridge', number)
     .option('--null-space <x>', 'alphaedit: eigenvalues of C below it are free', number)
     .option('--moments <file>', 'second moments (.safetensors or .npz), or "identity"')
-    .option('--collect <file>', 'text file, one text a line, to collect second moments from')
+    .option(
+      '--collect <file>',
+      'text file, one text a line, to collect second moments from; the sums stay in --out as moments.safetensors, and the same command goes on from them',
+    )
     .option('--drift <file>', 'text file, one text a line: their perplexity must not rise')
     .option('--seed <n>', 'of the context templates', number, 1)
     .option('--out <directory>', 'where session.safetensors and edit.json go', 'runs/edit')
@@ -101,10 +104,9 @@ async function editCommand(options: {
     process.stdout.write(flags.json ? `${JSON.stringify(json, null, 2)}\n` : text);
   };
   if (flags.verify !== undefined || flags.undo !== undefined) {
-    const directory = flags.undo === undefined ? undefined : openRunDirectory(flags.out);
     await chooseBackend({ backend: flags.backend });
     using opened = await openModel({ name: flags.model, signal: options.signal });
-    if (directory === undefined) {
+    if (flags.undo === undefined) {
       const check = await verifySession(opened.model, flags.verify!);
       const lines = check.weights.map(
         ({ name, unedited, edited }) => `${name}: unedited ${unedited}, edited ${edited}`,
@@ -116,9 +118,10 @@ async function editCommand(options: {
       );
       return;
     }
-    const out = join(directory.path, 'session.safetensors');
+    using output = openOutput(flags.out);
+    const out = join(output.directory.path, 'session.safetensors');
     const { model } = opened;
-    const result = await undoSaved({ model, path: flags.undo!, id: flags.id, out });
+    const result = await undoSaved({ model, path: flags.undo, id: flags.id, out });
     print(
       `undone: ${result.undone}; left: ${result.left.join(', ') || 'none'}; session: ${relative('.', out)}\n`,
       result,
@@ -137,11 +140,18 @@ async function edit(
   const cases = await editCases(flags);
   for (const { request } of cases) checkRequest(request);
   const settings = editSettings(flags);
+  checkMethod(flags, settings);
   const driftTexts = flags.drift === undefined ? [] : textLines(flags.drift);
-  const directory = openRunDirectory(flags.out);
   const backend = await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
   const { model } = opened;
+  // What only the model can tell, before statistics are collected and before anything is written.
+  for (const layer of settings.layers) checkLayer(model, layer);
+  const factToken = flags.method === 'ft' ? 'last' : (flags.factToken ?? 'subjectLast');
+  for (const { request } of cases)
+    prepareEdit({ model, request, factToken, contextTemplates: ['{}'] });
+  using output = openOutput(flags.out);
+  const { directory } = output;
   const progress = createProgressLine();
   using session = new EditSession(model);
   try {

@@ -124,7 +124,61 @@ function baseSettings(method: EditMethodName, name: string | undefined): EditSet
   };
 }
 
-/** @throws NOT_FOUND when the editor needs statistics that are not there, BAD_ARGUMENT */
+/** What each editor cannot do without, known before a model is loaded. */
+const NEEDS: Readonly<
+  Record<
+    EditMethodName,
+    {
+      readonly oneLayer: boolean;
+      readonly numbers: readonly string[];
+      readonly moments: boolean;
+    }
+  >
+> = {
+  rome: { oneLayer: true, numbers: [], moments: false },
+  memit: { oneLayer: false, numbers: ['lambda'], moments: true },
+  pmet: { oneLayer: false, numbers: ['lambda'], moments: true },
+  emmet: { oneLayer: true, numbers: ['momentScale', 'damp'], moments: true },
+  alphaedit: { oneLayer: false, numbers: ['l2', 'nullSpaceThreshold'], moments: true },
+  ft: { oneLayer: true, numbers: [], moments: false },
+};
+
+/**
+ * Refuses settings that no model can make right. Costs nothing: it runs before statistics are collected.
+ * @throws NOT_FOUND when the editor needs statistics and none are named, BAD_ARGUMENT
+ */
+export function checkMethod(flags: EditFlags, settings: EditSettings): void {
+  const { method } = flags;
+  const needs = NEEDS[method];
+  if (needs.oneLayer && settings.layers.length !== 1) {
+    throw new SafeInferError(`${method} edits one layer, not ${settings.layers.length}`, {
+      code: 'BAD_ARGUMENT',
+      hint: 'use memit, pmet or alphaedit for several',
+    });
+  }
+  for (const name of needs.numbers) numberOf(flags, settings, name);
+  const { moments, collect, model } = flags;
+  const named = moments === undefined ? collect !== undefined || model === 'pocket' : true;
+  if (needs.moments && (!named || moments === 'identity')) throw noMoments(method);
+}
+
+function numberOf(flags: EditFlags, settings: EditSettings, name: string): number {
+  const value = settings.numbers[name];
+  if (value !== undefined) return value;
+  throw new SafeInferError(
+    `${flags.method} needs --${name === 'nullSpaceThreshold' ? 'null-space' : name}`,
+    { code: 'BAD_ARGUMENT', hint: 'give the number, or a --preset' },
+  );
+}
+
+function noMoments(method: EditMethodName): SafeInferError {
+  return new SafeInferError(`${method} needs second moments`, {
+    code: 'NOT_FOUND',
+    hint: '--moments file.safetensors (or .npz), or --collect texts.txt',
+  });
+}
+
+/** Settings that `checkMethod` let pass. @throws NOT_FOUND when statistics lack a layer, BAD_ARGUMENT */
 export function editMethod(options: {
   readonly flags: EditFlags;
   readonly settings: EditSettings;
@@ -134,36 +188,16 @@ export function editMethod(options: {
   const { flags, settings, moments, contextTemplates } = options;
   const { layers, numbers, keys } = settings;
   const layer = layers[0]!;
-  const one = (): number => {
-    if (layers.length === 1) return layer;
-    throw new SafeInferError(`${flags.method} edits one layer, not ${layers.length}`, {
-      code: 'BAD_ARGUMENT',
-      hint: 'use memit, pmet or alphaedit for several',
-    });
-  };
   const factToken = flags.factToken === undefined ? {} : { factToken: flags.factToken };
   const shared = { ...numbers, ...factToken, contextTemplates };
   const measured = (): ReadonlyMap<number, MeasuredMoment> => {
     if (moments) return moments;
-    throw new SafeInferError(`${flags.method} needs second moments`, {
-      code: 'NOT_FOUND',
-      hint: '--moments file.safetensors (or .npz), or --collect texts.txt',
-    });
+    throw noMoments(flags.method);
   };
-  const number = (name: string): number => {
-    const value = numbers[name];
-    if (value !== undefined) return value;
-    throw new SafeInferError(
-      `${flags.method} needs --${name === 'nullSpaceThreshold' ? 'null-space' : name}`,
-      {
-        code: 'BAD_ARGUMENT',
-        hint: 'give the number, or a --preset',
-      },
-    );
-  };
+  const number = (name: string): number => numberOf(flags, settings, name);
   switch (flags.method) {
     case 'rome': {
-      const moment = moments?.get(one());
+      const moment = moments?.get(layer);
       return {
         kind: 'rome',
         ...shared,
@@ -180,7 +214,7 @@ export function editMethod(options: {
       return {
         kind: 'emmet',
         ...shared,
-        layer: one(),
+        layer,
         momentScale: number('momentScale'),
         damp: number('damp'),
         moments: measured(),
@@ -198,7 +232,7 @@ export function editMethod(options: {
     case 'ft':
       return {
         kind: 'fineTune',
-        layer: one(),
+        layer,
         objective: flags.objective ?? 'target',
         ...numbers,
       };
