@@ -163,6 +163,7 @@ async function edit(
       layers: settings.layers,
       subjects: cases.map(({ request }) => request.subject),
       checkpoint: join(directory.path, 'moments.safetensors'),
+      modelSha256: opened.sha256,
       signal,
       onProgress,
     });

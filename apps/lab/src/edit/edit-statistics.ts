@@ -26,6 +26,7 @@ export async function editStatistics(options: {
   /** Subjects that are edited: their statements stay out of the bundled model's statistics. */
   readonly subjects: readonly string[];
   readonly checkpoint: string;
+  readonly modelSha256: string;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
 }): Promise<EditStatistics> {
@@ -41,7 +42,9 @@ export async function editStatistics(options: {
     layers,
     texts,
     signal,
-    ...(collect === undefined ? {} : { checkpoint: { path: options.checkpoint } }),
+    ...(collect === undefined
+      ? {}
+      : { checkpoint: { path: options.checkpoint, model: options.modelSha256 } }),
     onProgress: ({ tokens, texts: done }) =>
       options.onProgress({
         phase: 'second moments',

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { encode } from '../request/lookup-index.ts';
 import { checkLayer } from '../request/prepare-edit.ts';
 import { type MomentSums, readSums, writeSums } from './moment-file.ts';
+import { ReadingDigest } from './reading-digest.ts';
 import type { MeasuredMoment } from './second-moment.ts';
 
 export interface CollectMomentsOptions {
@@ -19,7 +20,12 @@ export interface CollectMomentsOptions {
   /** Tokens of one pass. Default 1024; a pass's products are summed in float32, passes in float64. */
   readonly batchTokens?: number;
   /** Written every `everyTokens` (default 100000), on abort and at the end; a file that is there is gone on from. */
-  readonly checkpoint?: { readonly path: string; readonly everyTokens?: number };
+  readonly checkpoint?: {
+    readonly path: string;
+    readonly everyTokens?: number;
+    /** Of the model's weights, a hash for example: sums of another model are then not gone on from. */
+    readonly model?: string;
+  };
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: MomentProgress) => void;
 }
@@ -34,7 +40,8 @@ export interface MomentProgress {
  * E[k kT] of the input of each layer's MLP down projection over all tokens (uncentred; reference: kmeng01/rome
  * layer_stats). Padding does not exist here, so it cannot enter.
  *
- * @throws BAD_ARGUMENT, WRONG_MODEL (a checkpoint of another model), BAD_DATASET (no tokens), ABORTED
+ * @throws BAD_ARGUMENT, WRONG_MODEL (a checkpoint of other layers or sizes), BAD_DATASET (no tokens; a
+ * checkpoint of other texts, another model or another maxLength), ABORTED
  */
 export async function collectMoments(
   options: CollectMomentsOptions,
@@ -63,6 +70,14 @@ export async function collectMoments(
     await writeSums(checkpoint.path, sums);
     saved = sums.tokens;
   };
+  const read = new ReadingDigest([checkpoint?.model ?? '', maxLength]);
+  const checkSource = (): void => {
+    if (!checkpoint || read.value === sums.digest) return;
+    throw new SafeInferError(
+      `${checkpoint.path} was collected from other texts, another model or another maxLength`,
+      { code: 'BAD_DATASET', hint: 'give the checkpoint another path, or delete it' },
+    );
+  };
   let batch: number[][] = [];
   let inBatch = 0;
   const flush = async (): Promise<void> => {
@@ -70,6 +85,7 @@ export async function collectMoments(
     await addBatch(model, sums, batch);
     sums.tokens += inBatch;
     sums.texts += batch.length;
+    sums.digest = read.value;
     batch = [];
     inBatch = 0;
     const seconds = (performance.now() - started) / 1000;
@@ -80,14 +96,19 @@ export async function collectMoments(
     });
   };
   let skip = sums.texts;
+  // Sums that no collection left, of `writeMoments` for example, have nothing to go on from.
+  if (sums.tokens > 0 && skip === 0) checkSource();
   try {
     for await (const text of options.texts) {
-      if (sums.tokens + inBatch >= maxTokens) break;
       if (skip > 0) {
+        read.add(text);
         skip -= 1;
+        if (skip === 0) checkSource();
         continue;
       }
+      if (sums.tokens + inBatch >= maxTokens) break;
       throwIfAborted(signal);
+      read.add(text);
       const room = Math.min(maxLength, maxTokens - sums.tokens - inBatch);
       const ids = (typeof text === 'string' ? encode(model, text) : [...text]).slice(0, room);
       if (ids.length === 0) {
@@ -101,6 +122,7 @@ export async function collectMoments(
       await flush();
       if (sums.tokens - saved >= (checkpoint?.everyTokens ?? 100_000)) await save();
     }
+    if (skip > 0) checkSource();
     await flush();
   } finally {
     await save();
@@ -125,7 +147,7 @@ function momentsOf({ sums, tokens, size }: MomentSums): Map<number, MeasuredMome
 
 function emptySums(layers: readonly number[], size: number): MomentSums {
   const sums = new Map(layers.map((layer) => [layer, new Float64Array(size * size)]));
-  return { size, tokens: 0, texts: 0, sums };
+  return { size, tokens: 0, texts: 0, digest: '', sums };
 }
 
 async function addBatch(

@@ -10,6 +10,8 @@ export interface MomentSums {
   tokens: number;
   /** Texts read, those without tokens included: how many a resumed run skips. */
   texts: number;
+  /** Of what was read (`ReadingDigest`); empty for moments that were not collected here. */
+  digest: string;
   /** Per layer, row-major [size, size]: the sum of k kT. */
   readonly sums: Map<number, Float64Array>;
 }
@@ -17,7 +19,7 @@ export interface MomentSums {
 const FORMAT = 'safeinfer-moments-1';
 
 export async function writeSums(path: string, state: MomentSums): Promise<void> {
-  const { size, tokens, texts, sums } = state;
+  const { size, tokens, texts, digest, sums } = state;
   await writeSafetensors(
     path,
     [...sums].map(([layer, data]) => ({
@@ -26,7 +28,7 @@ export async function writeSums(path: string, state: MomentSums): Promise<void> 
       shape: [size, size],
       data,
     })),
-    { metadata: { format: FORMAT, tokens: String(tokens), texts: String(texts) } },
+    { metadata: { format: FORMAT, tokens: String(tokens), texts: String(texts), digest } },
   );
 }
 
@@ -78,7 +80,7 @@ export async function writeMoments(
   const sums = new Map(
     [...moments].map(([layer, { values }]) => [layer, values.map((x) => x * tokens)]),
   );
-  await writeSums(path, { size, tokens, texts: 0, sums });
+  await writeSums(path, { size, tokens, texts: 0, digest: '', sums });
 }
 
 async function readAll(path: string): Promise<MomentSums> {
@@ -100,5 +102,5 @@ async function readAll(path: string): Promise<MomentSums> {
       hint: 'give a file that collectMoments or writeMoments wrote; .npz files go to readMomentNpz',
     });
   }
-  return { size, tokens, texts, sums };
+  return { size, tokens, texts, digest: file.metadata.get('digest') ?? '', sums };
 }

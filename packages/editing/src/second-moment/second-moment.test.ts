@@ -83,6 +83,30 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (
     ).rejects.toMatchObject({ code: 'WRONG_MODEL' });
   });
 
+  it('never goes on from sums of other texts, another model or another length', async () => {
+    const path = join(directory, `${name}-source.safetensors`);
+    const shared = { model, layers: [1], batchTokens: 100, maxLength: 20, maxTokens: 300 };
+    const checkpoint = { path, model: 'a' };
+    const first = await collectMoments({ ...shared, texts, checkpoint });
+    const again = await collectMoments({ ...shared, texts, checkpoint });
+    expect(again.get(1)!.values).toEqual(first.get(1)!.values);
+    for (const other of [
+      { texts: [...texts].reverse() },
+      { texts: texts.slice(0, 2) },
+      { checkpoint: { path, model: 'b' } },
+      { maxLength: 19 },
+    ]) {
+      await expect(
+        collectMoments({ ...shared, texts, checkpoint, ...other }),
+      ).rejects.toMatchObject({ code: 'BAD_DATASET' });
+    }
+    expect((await readMoments(path)).get(1)!.values).toEqual(first.get(1)!.values);
+    await writeMoments(path, first);
+    await expect(collectMoments({ ...shared, texts, checkpoint })).rejects.toMatchObject({
+      code: 'BAD_DATASET',
+    });
+  });
+
   it('stops at maxTokens and refuses an empty corpus', async () => {
     const some = await collectMoments({
       model,
