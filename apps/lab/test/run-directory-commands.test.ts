@@ -77,7 +77,7 @@ describe('the life of a run', () => {
       expect(runSafeInfer(['export', 'runs/small', '--format', format], folder).code).toBe(0);
     const csv = read('runs/small/records.csv').trim().split('\r\n');
     expect(csv).toHaveLength(6);
-    expect(csv[0]).toMatch(/^edit,arm,style,benchmark,itemId/);
+    expect(csv[0]).toMatch(/^edit,fact,arm,style,benchmark,itemId/);
     const harmful = records().find(({ kind }) => kind === 'harmful')!;
     expect(csv.join()).not.toContain(harmful.prompt);
     expect(csv.join()).toContain(harmful.itemId);
