@@ -75,8 +75,9 @@ function subjects(rows: number): ReadonlyMap<string, () => Promise<readonly numb
 
 for (const rows of values.batch.split(',').map(Number)) {
   const times = new Map<string, number[]>();
+  const running = subjects(rows);
   for (let round = 0; round <= rounds; round++) {
-    for (const [name, run] of subjects(rows)) {
+    for (const [name, run] of running) {
       const ms = await run();
       // The first round warms caches of kernels and of the allocator.
       if (round > 0) times.set(name, [...(times.get(name) ?? []), ...ms]);

@@ -16,6 +16,7 @@ import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { openRunDirectory, type RunDirectory } from '../run/run-directory.ts';
+import { flagsText } from './flags-text.ts';
 import { version } from './version.ts';
 
 export interface FinetuneFlags {
@@ -67,24 +68,17 @@ export async function finetuneCommand(options: {
     progress.end();
     if (SafeInferError.isInstance(error) && error.code === 'ABORTED') {
       const place = relative('.', checkpointDirectory(directory));
+      // What a resumed run needs again, to find the same run.
+      const { out, model, backend: name, threads } = flags;
       process.stderr.write(
         `stopped; what was trained is in ${place}: go on with ` +
-          `safeinfer finetune ${options.config} --resume${sameFlags(flags)}\n`,
+          `safeinfer finetune ${options.config} --resume${flagsText({ out, model, backend: name, threads })}\n`,
       );
     }
     throw error;
   }
   progress.end();
   process.stdout.write(flags.json ? jsonSummary(outcome) : textSummary(outcome));
-}
-
-/** The flags that a resumed run needs again, to find the same run. */
-function sameFlags({ out, model, backend, threads }: FinetuneFlags): string {
-  const given = { out, model, backend, threads };
-  return Object.entries(given)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` --${name} ${value}`)
-    .join('');
 }
 
 function report(

@@ -7,6 +7,7 @@ import { createProgressLine } from '../progress/progress-line.ts';
 import type { SavedRun } from '../run/experiment-file.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
 import { type FinishedRun, runSession } from '../run/run-session.ts';
+import { flagsText } from './flags-text.ts';
 
 export interface RunFlags {
   readonly model?: string;
@@ -89,11 +90,6 @@ function summary(finished: FinishedRun, seconds: number): string {
   return `\n${table}\n\n${limits.map((limit) => `- ${limit}\n`).join('')}${missing}\n${seconds.toFixed(0)} s; report: ${relative('.', html)}\n`;
 }
 
-function reproduce(experiment: string, flags: RunFlags): string {
-  const options = [
-    flags.model === undefined ? '' : ` --model ${flags.model}`,
-    flags.limit === undefined ? '' : ` --limit ${flags.limit}`,
-    flags.backend === undefined ? '' : ` --backend ${flags.backend}`,
-  ];
-  return `safeinfer run ${experiment}${options.join('')}`;
+function reproduce(experiment: string, { model, limit, backend }: RunFlags): string {
+  return `safeinfer run ${experiment}${flagsText({ model, limit, backend })}`;
 }

@@ -1,5 +1,4 @@
 // One run from start to end in its directory: what `run`, `resume` and `retry` have in common.
-
 import { createTermSources } from '../arms/term-sources.ts';
 import { version } from '../cli/version.ts';
 import { chooseBackend } from '../model/choose-backend.ts';

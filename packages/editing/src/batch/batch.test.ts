@@ -19,7 +19,7 @@ import type { MeasuredMoment } from '../second-moment/second-moment.ts';
 import { EditSession } from '../session/edit-session.ts';
 import type { OptimisedValue } from '../value/optimise-value.ts';
 import { alphaEdit } from './alpha-edit.ts';
-import type { BatchEditOptions } from './batch-options.ts';
+import type { BatchEdit, BatchEditOptions } from './batch-options.ts';
 import { emmet } from './emmet.ts';
 import { memit } from './memit.ts';
 import { pmet } from './pmet.ts';
@@ -99,6 +99,25 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
       expect(cosine(ours, expected)).toBeGreaterThan(0.99999);
     }
 
+    /** Values, deltas of every layer and what was left to write before it. */
+    async function expectSpread(
+      edit: BatchEdit,
+      golden: BatchGolden,
+      read: (tensor: string) => Promise<Float64Array>,
+    ): Promise<void> {
+      for (const [i, value] of edit.values.entries()) {
+        expect(value.losses).toHaveLength(golden.values[i]!.loss.length);
+        expect(relativeError(value.delta, await read(`value/${i}/delta`))).toBeLessThan(TOLERANCE);
+        expect(relativeError(value.initial, await read(`value/${i}/initial`))).toBeLessThan(1e-5);
+      }
+      for (const [i, layer] of golden.layers.entries()) {
+        await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
+        expect(relativeError(edit.residualNorms[i]!, golden.residual_norms[layer]!)).toBeLessThan(
+          TOLERANCE,
+        );
+      }
+    }
+
     async function expectLogits(
       deltas: readonly (readonly LowRankDelta[])[],
       golden: BatchGolden,
@@ -142,17 +161,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
         ...[1, 2, 3].map((i) => `layers ${i}/3`),
       ]);
       values = edit.values;
-      for (const [i, value] of edit.values.entries()) {
-        expect(value.losses).toHaveLength(golden.values[i]!.loss.length);
-        expect(relativeError(value.delta, await read(`value/${i}/delta`))).toBeLessThan(TOLERANCE);
-        expect(relativeError(value.initial, await read(`value/${i}/initial`))).toBeLessThan(1e-5);
-      }
-      for (const [i, layer] of golden.layers.entries()) {
-        await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
-        expect(relativeError(edit.residualNorms[i]!, golden.residual_norms[layer]!)).toBeLessThan(
-          TOLERANCE,
-        );
-      }
+      await expectSpread(edit, golden, read);
       await expectLogits([edit.deltas], golden, read);
     });
 
@@ -184,18 +193,9 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
         settledKl: golden.options['settled_kl']!,
       });
       expect(tf.memory().numTensors).toBe(before);
+      await expectSpread(edit, golden, read);
       for (const [i, value] of edit.values.entries()) {
-        const losses = golden.values[i]!.loss;
-        expect(value.losses).toHaveLength(losses.length);
-        expect(relativeError(value.losses, losses)).toBeLessThan(TOLERANCE);
-        expect(relativeError(value.delta, await read(`value/${i}/delta`))).toBeLessThan(TOLERANCE);
-        expect(relativeError(value.initial, await read(`value/${i}/initial`))).toBeLessThan(1e-5);
-      }
-      for (const [i, layer] of golden.layers.entries()) {
-        await expectDelta(edit.deltas[i]!, read, `layer/${layer}`);
-        expect(relativeError(edit.residualNorms[i]!, golden.residual_norms[layer]!)).toBeLessThan(
-          TOLERANCE,
-        );
+        expect(relativeError(value.losses, golden.values[i]!.loss)).toBeLessThan(TOLERANCE);
       }
       await expectLogits([edit.deltas], golden, read);
       // Negative controls: the golden's search found the target, and its lower weight changed the value.

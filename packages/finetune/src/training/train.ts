@@ -25,9 +25,9 @@ import { TrainingLoop } from './training-loop.ts';
  *
  * @throws SafeInferError before any work: `BAD_ARGUMENT`, `BAD_DATASET` (an example without a token to learn),
  *   `CONTEXT_OVERFLOW`, `WRONG_MODEL` (tokens that the model does not have), `BAD_CONFIG` (a checkpoint of another
- *   run), `NOT_FOUND` (no
- *   earlier stage), `BAD_FILE`; later: `NON_FINITE` (naming step and examples; the last checkpoint stays), `IO` (a checkpoint
- *   could not be written; the earlier one stays), `ABORTED` (after writing a checkpoint). Nothing is leaked.
+ *   run), `NOT_FOUND` (no earlier stage), `BAD_FILE`; later: `NON_FINITE` (naming step and examples; the last checkpoint
+ *   stays), `IO` (a checkpoint could not be written; the earlier one stays), `ABORTED` (after writing a checkpoint).
+ *   Nothing is leaked.
  */
 export async function train(options: TrainOptions<LoraMethod>): Promise<LoraResult>;
 export async function train(options: TrainOptions<FullMethod>): Promise<FullResult>;

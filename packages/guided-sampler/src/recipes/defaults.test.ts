@@ -1,6 +1,5 @@
 // Plans made without a number have the defaults of their sources: the golden distributions of the published formulas.
 import '@tensorflow/tfjs-backend-cpu';
-import { readFileSync } from 'node:fs';
 import { loadPocket } from '@safeinfer/pocket';
 import { createRandomModel, encodeChat, type Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
@@ -22,18 +21,9 @@ import {
   safetyPrompt,
   selfCd,
 } from './baselines.ts';
+import { golden } from './recipe-golden.fixture.ts';
 import { safeInfer } from './safe-infer.ts';
 import { safetyArithmeticInterventions } from './safety-arithmetic.ts';
-
-interface Case {
-  readonly a: readonly number[];
-  readonly b: readonly number[];
-  readonly c: readonly number[];
-  readonly expected: Readonly<Record<string, readonly number[]>>;
-}
-const golden = JSON.parse(
-  readFileSync(new URL('../../fixtures/recipes.json', import.meta.url), 'utf8'),
-) as { readonly removed: number; readonly cases: readonly Case[] };
 
 let model: Transformer;
 beforeAll(async () => {

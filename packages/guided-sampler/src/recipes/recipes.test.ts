@@ -1,5 +1,4 @@
 // Every recipe against values computed from its published formula by an independent script (tools/parity).
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileFormula, TermScores } from '../formula/compile-formula.ts';
 import { type Expr, term } from '../formula/expr.ts';
@@ -16,16 +15,7 @@ import {
   safeInferFormula,
   selfCdFormula,
 } from './formulas.ts';
-
-interface Case {
-  readonly a: readonly number[];
-  readonly b: readonly number[];
-  readonly c: readonly number[];
-  readonly expected: Readonly<Record<string, readonly number[]>>;
-}
-const golden = JSON.parse(
-  readFileSync(new URL('../../fixtures/recipes.json', import.meta.url), 'utf8'),
-) as { readonly removed: number; readonly cases: readonly Case[] };
+import { golden } from './recipe-golden.fixture.ts';
 
 const [a, b, c] = [term('a'), term('b'), term('c')];
 const recipes: Readonly<Record<string, Expr>> = {

@@ -9,7 +9,8 @@ export interface ArmResults {
 
 type Hit = (result: SetResult, index: number) => boolean;
 
-function show(hits: number, total: number): string {
+/** A rate in percent with its Wilson interval. */
+export function interval({ hits, total }: { hits: number; total: number }): string {
   const { low, high } = wilson(hits, total);
   const number = (value: number): string => (100 * value).toFixed(1);
   return `${number(hits / total)} [${number(low)}, ${number(high)}]`;
@@ -26,7 +27,7 @@ function grid(arms: readonly ArmResults[], group: SetResult['group'], hit: Hit):
     name,
     ...sets.map(({ set }) => {
       const own = results.find((result) => result.set === set && result.group === group)!;
-      return show(countIn(own, hit), own.verdicts.length);
+      return interval({ hits: countIn(own, hit), total: own.verdicts.length });
     }),
   ]);
   return table([head, ...rows]);
@@ -100,7 +101,8 @@ export function evaluationTables(options: {
   const pooled = arms.map(({ name, results }) => {
     const neither = share(results, 'harmful', other);
     const attacked = share(results, 'attack', other);
-    return [name, show(neither.hits + attacked.hits, neither.total + attacked.total)];
+    const hits = neither.hits + attacked.hits;
+    return [name, interval({ hits, total: neither.total + attacked.total })];
   });
   return [
     '## Attack success on requests',

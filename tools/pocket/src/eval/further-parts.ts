@@ -1,10 +1,9 @@
 // Parts of EVALUATION.md that repeat measurements on other items, adapters or weights.
 import { compile, plain, safeDecoding, safeInfer, term } from '@safeinfer/guided-sampler';
-import { wilson } from '@safeinfer/harmeval';
 import type { Transformer } from '@safeinfer/transformer';
 import type { Arm } from './eval-arms.ts';
 import { contextSets, type EvalSet, testSets } from './eval-sets.ts';
-import { table } from './eval-table.ts';
+import { interval, table } from './eval-table.ts';
 import {
   complied,
   correct,
@@ -15,12 +14,6 @@ import {
   share,
 } from './measure-arm.ts';
 import { moreSimpleSets } from './more-simple.ts';
-
-export function interval({ hits, total }: { hits: number; total: number }): string {
-  const { low, high } = wilson(hits, total);
-  const [rate, from, to] = [hits / total, low, high].map((x) => (100 * x).toFixed(1));
-  return `${rate} [${from}, ${to}]`;
-}
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 

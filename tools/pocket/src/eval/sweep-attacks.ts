@@ -12,8 +12,7 @@ import type { During, Intervention, Tokenizer, Transformer } from '@safeinfer/tr
 import { firstTokenLeans, type Lean } from './attack-margins.ts';
 import { type Candidate, chooseSettings, rates } from './choose-settings.ts';
 import { type EvalSet, selectSets, testSets } from './eval-sets.ts';
-import { table } from './eval-table.ts';
-import { interval } from './further-parts.ts';
+import { interval, table } from './eval-table.ts';
 import { complied, correct, measureArm, refused, type SetResult, share } from './measure-arm.ts';
 
 interface Setting {
@@ -65,14 +64,15 @@ export async function attacksPart(model: Transformer<Tokenizer>, seconds: number
     for (const lambda of [0.8, 0.9]) await run({ ...settings, lambda });
   }
   const chosen = (best(tried)[0] ?? tried[0]) as Candidate<Setting>;
+  const plainRates = rates(base);
   const minutes = ((performance.now() - began) / 60_000).toFixed(0);
   return [
     '## Why attacks hold',
     await margins(model, steerings, select),
     `### A wider sweep on select
 
-${tried.length} settings in ${minutes} minutes, ${ITEMS} items of each select set (${HARMLESS_ITEMS} of harmless ones). Plain model there: ASR ${percent(rates(base).asr)}, over-refusal ${percent(rates(base).overRefusal)}, accuracy
-${percent(rates(base).accuracy)}. \`sum of k\`: the k heads of largest indirect effect, their mean outputs behind refusals summed at a layer; \`contrast\`: the
+${tried.length} settings in ${minutes} minutes, ${ITEMS} items of each select set (${HARMLESS_ITEMS} of harmless ones). Plain model there: ASR ${percent(plainRates.asr)}, over-refusal ${percent(plainRates.overRefusal)}, accuracy
+${percent(plainRates.accuracy)}. \`sum of k\`: the k heads of largest indirect effect, their mean outputs behind refusals summed at a layer; \`contrast\`: the
 same minus their mean outputs behind compliance; \`replace k\`: the outputs of the k heads are set to their means behind refusals, so that
 what the attack put there is gone, at the prompt's last token or at every new one too.`,
     table([
