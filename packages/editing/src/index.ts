@@ -25,6 +25,7 @@ export {
 } from './cases/edit-case.ts';
 export { parseCases, type ReadCasesOptions, readCases } from './cases/read-cases.ts';
 export { type ContextTemplateOptions, contextTemplates } from './context/context-templates.ts';
+export { randomChange } from './control/random-change.ts';
 export { randomRankOne } from './control/random-rank-one.ts';
 export type {
   DenseDelta,
@@ -120,6 +121,7 @@ export {
 export type { EditMethod } from './session/edit-method.ts';
 export type { EditRecord } from './session/edit-record.ts';
 export { type EditOptions, EditSession, type EditSessionOptions } from './session/edit-session.ts';
+export type { StoredEdit } from './session/session-file.ts';
 export {
   type AverageEffects,
   averageEffects,

@@ -244,7 +244,19 @@ describe('EditSession.edit', () => {
     using loaded = await EditSession.load(model, path);
     expect(hashes(model)).toEqual(edited);
     expect(loaded.records).toEqual([record]);
+    // The same from memory, without a file: only onto the weights it was made for.
+    const stored = loaded.stored(record.id);
+    await expect(loaded.restore(stored)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
     loaded.reset();
+    expect(hashes(model)).toEqual(before);
+    expect(await loaded.restore(stored)).toBe(record.id);
+    expect(hashes(model)).toEqual(edited);
+    expect(loaded.records).toEqual([record]);
+    loaded.reset();
+    using other = createRandomModel({ config: { ...SIZES, dMlp: 128, dModel: 64 }, seed: 1 });
+    using elsewhere = new EditSession(other);
+    await expect(elsewhere.restore(stored)).rejects.toMatchObject({ code: 'WRONG_MODEL' });
+    expect(elsewhere.edits).toEqual([]);
 
     // Side path: a second edit sees the first although no weight carries it.
     using side = new EditSession(model, { mode: 'sidePath' });

@@ -152,6 +152,21 @@ export class EditSession implements Disposable {
     return await this.#apply({ deltas, record: undefined, id: id ?? this.#nextId() });
   }
 
+  /** An edit in force with its deltas, for `restore`: what a file of it holds. */
+  stored(id: string): StoredEdit {
+    const { record, deltas, keys } = this.#get(id);
+    return { record, deltas, keys };
+  }
+
+  /**
+   * Applies an edit that `stored` gave, behind those in force, without computing it again.
+   * @throws WRONG_MODEL when the unedited weights are not those it was made for, BAD_ARGUMENT, UNSUPPORTED
+   */
+  async restore({ record, deltas, keys }: StoredEdit): Promise<string> {
+    for (const { name, sha256 } of record.weights) await this.#weights.expect(name, sha256);
+    return await this.#apply({ deltas, record, id: record.id, keys });
+  }
+
   /** Takes one edit back; the others stay, as if it had never been applied. */
   undo(id: string): void {
     const edit = this.#get(id);
@@ -218,10 +233,7 @@ export class EditSession implements Disposable {
   ): Promise<EditSession> {
     const session = new EditSession(model, options);
     try {
-      for (const { record, deltas, keys } of await readSession(path)) {
-        for (const { name, sha256 } of record.weights) await session.#weights.expect(name, sha256);
-        await session.#apply({ deltas, record, id: record.id, keys });
-      }
+      for (const edit of await readSession(path)) await session.restore(edit);
     } catch (error) {
       session.reset();
       throw error;
