@@ -31,7 +31,8 @@ export interface MachineFacts {
 
 const LIMITS: Readonly<Record<BackendName, string>> = {
   'tfjs-node-gpu': 'the memory of the GPU',
-  webgpu: 'the memory of the GPU, and its largest binding for one tensor (often 128 MiB to 4 GiB)',
+  webgpu:
+    'the memory of the GPU, and its largest binding for one tensor (embeddings may be larger: they are read in parts)',
   ort: 'the memory of this machine; 4,294,967,295 values in one tensor',
   'tfjs-node': 'the memory of this machine',
   wasm: '4 GB in all: the address space of WebAssembly',
@@ -62,8 +63,12 @@ export async function describeBackends(): Promise<MachineFacts> {
 async function factsOf(name: BackendName): Promise<BackendFacts> {
   const limit = LIMITS[name];
   try {
-    const { versions, threads } = await startBackend(name, {});
-    return { name, available: true, versions, threads, limit, reason: '', remedy: '' };
+    const { versions, threads, largestTensor } = await startBackend(name, {});
+    const here =
+      largestTensor === undefined
+        ? limit
+        : `${limit}; here ${largestTensor.toLocaleString('en-US')} bytes`;
+    return { name, available: true, versions, threads, limit: here, reason: '', remedy: '' };
   } catch (error) {
     const { message, remedy } = asRefusal(name, error);
     return { name, available: false, versions: {}, threads: 0, limit, reason: message, remedy };

@@ -30,6 +30,8 @@ export interface Started {
   readonly versions: Readonly<Record<string, string>>;
   /** Threads its kernels use; 1 for code that has none. */
   readonly threads: number;
+  /** Bytes of the largest tensor, where something other than memory bounds it. */
+  readonly largestTensor?: number | undefined;
 }
 
 /** One backend: `start` loads and registers it with tfjs, and throws `BackendRefusal` when it cannot. */

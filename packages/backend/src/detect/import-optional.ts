@@ -1,4 +1,5 @@
 // Import of a package that the user may or may not have installed.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -30,6 +31,13 @@ export async function importOptional(name: string, install: string): Promise<unk
 /** Path of a package's entry as this package or the user's own project resolves it, or undefined. */
 export function resolveOptional(name: string): string | undefined {
   return resolveFrom(import.meta.url, name) ?? resolveFromWorkingDirectory(name);
+}
+
+/** Version in a package's manifest: for packages that do not export theirs. */
+export function versionOf(name: string): string {
+  const manifest = resolveOptional(`${name}/package.json`);
+  if (manifest === undefined) return 'unknown';
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version?: string }).version ?? 'unknown';
 }
 
 function resolveFromWorkingDirectory(name: string): string | undefined {

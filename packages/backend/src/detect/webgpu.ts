@@ -1,8 +1,9 @@
 // Any vendor's GPU through Dawn; refused until a real adapter is found, and every allocation checked by size.
 import * as tf from '@tensorflow/tfjs-core';
-import { guardAllocations } from '../kernels/webgpu-guard.ts';
+import { tensorLimit } from '../kernels/tensor-limit.ts';
+import { guardAllocations, guardResults } from '../kernels/webgpu-guard.ts';
 import { BackendRefusal, type Candidate, type Started } from './candidate.ts';
-import { importOptional } from './import-optional.ts';
+import { importOptional, versionOf } from './import-optional.ts';
 
 const INSTALL = 'npm install webgpu @tensorflow/tfjs-backend-webgpu';
 
@@ -51,7 +52,16 @@ export const webgpu: Candidate = {
     // Tensors below 1,000 values would be computed by the cpu backend, on another schedule.
     tf.env().set('WEBGPU_CPU_FORWARD', false);
     guardAllocations(adapter.limits);
-    return { versions: { adapter: name }, threads: 1 };
+    if (await tf.setBackend('webgpu')) guardResults(tf.backend());
+    return {
+      versions: {
+        webgpu: versionOf('webgpu'),
+        '@tensorflow/tfjs-backend-webgpu': versionOf('@tensorflow/tfjs-backend-webgpu'),
+        adapter: name,
+      },
+      threads: 1,
+      largestTensor: tensorLimit('webgpu'),
+    };
   },
 };
 

@@ -1,6 +1,7 @@
 // Products with weights in bfloat16 on tfjs-node: below tfjs's type system its binding runs any TensorFlow type.
 import * as tf from '@tensorflow/tfjs-core';
 import { replaceKernel } from './replace-kernel.ts';
+import { whenFreed } from './when-freed.ts';
 
 /** TF_BFLOAT16 of TensorFlow's C API; the binding exports only the types that tfjs has. */
 const BFLOAT16 = 14;
@@ -30,11 +31,10 @@ interface NodeBackend {
   readonly binding: NodeBinding;
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
   createOutputTensor(made: { id: number; shape: number[]; dtype: number }): tf.Tensor;
-  disposeData(dataId: object, force?: boolean): boolean;
 }
 
 /** Weights as bfloat16 handles, by data id; freed with the tensor. */
-const rounded = new Map<object, number>();
+const rounded = new WeakMap<object, number>();
 let active = false;
 
 /**
@@ -44,8 +44,6 @@ let active = false;
 export function roundNodeProducts(on: boolean): void {
   active = on;
   if (!on) return;
-  const backend = tf.findBackend('tensorflow') as unknown as NodeBackend;
-  freeWithTensor(backend);
   replaceKernel('BatchMatMul', 'tensorflow', (original) => (args) => {
     const { a, b } = args.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
     const { transposeA, transposeB } = args.attrs as unknown as {
@@ -112,6 +110,10 @@ function roundedWeight(backend: NodeBackend, weight: tf.TensorInfo): number {
   const { binding } = backend;
   const id = cast(binding, backend.getInputTensorIds([weight])[0]!, binding.TF_FLOAT, BFLOAT16);
   rounded.set(weight.dataId, id);
+  whenFreed(backend as unknown as tf.KernelBackend, weight.dataId, () => {
+    rounded.delete(weight.dataId);
+    binding.deleteTensor(id);
+  });
   return id;
 }
 
@@ -126,23 +128,4 @@ function castInfo(binding: NodeBinding, id: number, from: number, to: number) {
     { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
   ];
   return binding.executeOp('Cast', attributes, [id], 1)[0]!;
-}
-
-const hooked = new WeakSet<object>();
-
-function freeWithTensor(backend: NodeBackend): void {
-  if (hooked.has(backend)) return;
-  hooked.add(backend);
-  const dispose = backend.disposeData.bind(backend);
-  Object.assign(backend, {
-    disposeData(dataId: object, force?: boolean): boolean {
-      const gone = dispose(dataId, force);
-      const id = rounded.get(dataId);
-      if (gone && id !== undefined) {
-        rounded.delete(dataId);
-        backend.binding.deleteTensor(id);
-      }
-      return gone;
-    },
-  });
 }

@@ -1,6 +1,7 @@
 // Y = X W + b, plus the low-rank deltas of the rows that carry adapters: base weights are read once.
 import { runFused } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
+import { isTaped } from './is-taped.ts';
 
 /** A low-rank change of one weight for some tokens. */
 export interface TokenDelta {
@@ -23,8 +24,9 @@ export function linear(options: {
   const { x, w, bias, deltas = [], transposed = false } = options;
   let y: tf.Tensor2D;
   if (bias === undefined) y = tf.matMul(x, w, false, transposed);
-  // The wasm backend's fused product is wrong when it both transposes and adds a bias (tfjs 4.22).
-  else if (transposed) y = tf.add(tf.matMul(x, w, false, true), bias);
+  // The wasm backend's fused product is wrong when it both transposes and adds a bias (tfjs 4.22); the gradient
+  // of a fused product makes that of `w` also where nobody asks for it.
+  else if (transposed || isTaped()) y = tf.add(tf.matMul(x, w, false, transposed), bias);
   else y = tf.fused.matMul({ a: x, b: w, bias }) as tf.Tensor2D;
   for (const delta of deltas) {
     // The same kernel as inside fused halves: a hook that only looks must not move a bit.
