@@ -1,16 +1,9 @@
-// `safeinfer edit` as a user meets it: edit, look, save, verify, undo; and what it refuses before a model is loaded.
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+// `safeinfer edit` as a user meets it: edit, look, save, verify, undo.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runInProcess } from './run-in-process.ts';
 import { runSafeInfer } from './run-safeinfer.ts';
 
 let folder: string;
@@ -19,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const edit = (...args: string[]) => runSafeInfer(['edit', '--backend', 'ort', ...args], folder);
+const edit = (...args: string[]) => runInProcess(['edit', '--backend', 'ort', ...args], folder);
 
 interface EditJson {
   readonly records: readonly { readonly id: string; readonly alarms: readonly unknown[] }[];
@@ -37,10 +30,23 @@ interface EditJson {
 }
 
 describe('safeinfer edit', () => {
-  it('edits, shows before and after, saves kilobytes, verifies them and takes one edit back', () => {
-    const { code, stdout, stderr } = edit(
-      ...['--requests', 'pocket', '--only', 'fact:capital/France', 'fact:capital/Poland'],
-      ...['--out', 'two'],
+  it('edits, shows before and after, saves kilobytes, verifies them and takes one edit back', async () => {
+    // A process of its own: what is verified below was saved by another.
+    const { code, stdout, stderr } = runSafeInfer(
+      [
+        ...[
+          'edit',
+          '--backend',
+          'ort',
+          '--requests',
+          'pocket',
+          '--only',
+          'fact:capital/France',
+          'fact:capital/Poland',
+        ],
+        ...['--out', 'two'],
+      ],
+      folder,
     );
     expect(stderr).not.toMatch(/error/i);
     expect(code).toBe(0);
@@ -61,7 +67,7 @@ describe('safeinfer edit', () => {
     const session = join(folder, 'two/session.safetensors');
     expect(statSync(session).size).toBeLessThan(40_000);
 
-    const verified = edit('--verify', 'two/session.safetensors', '--json');
+    const verified = await edit('--verify', 'two/session.safetensors', '--json');
     expect(verified.code).toBe(0);
     const check = JSON.parse(verified.stdout) as {
       edits: string[];
@@ -74,7 +80,7 @@ describe('safeinfer edit', () => {
     expect(check.weights[0]!.edited).toBe(json.weights[0]!.after);
     expect(check.weights[0]!.unedited).toBe(json.weights[0]!.before);
 
-    const undone = edit(
+    const undone = await edit(
       '--undo',
       'two/session.safetensors',
       '--id',
@@ -83,13 +89,13 @@ describe('safeinfer edit', () => {
       'one',
     );
     expect(undone.stdout).toMatch(/undone: fact:capital\/France; left: fact:capital\/Poland/);
-    const left = edit('--verify', 'one/session.safetensors');
+    const left = await edit('--verify', 'one/session.safetensors');
     expect(left.stdout).toMatch(/1 edits: fact:capital\/Poland/);
     expect(left.stdout).toMatch(/every weight has its bits again/);
   }, 120_000);
 
-  it('takes one fact from flags, and refuses a damaged session', () => {
-    const { code, stdout } = edit(
+  it('takes one fact from flags, and refuses a damaged session', async () => {
+    const { code, stdout } = await edit(
       ...['--prompt', 'The capital of {} is', '--subject', 'Egypt', '--target', 'Rome'],
       ...['--truth', 'Cairo', '--paraphrase', 'We read that the capital of {} is'],
       ...['--neighbor', 'The capital of Poland is => Warsaw', '--moments', 'identity'],
@@ -101,71 +107,8 @@ describe('safeinfer edit', () => {
     expect(stdout).toMatch(/locality +The capital of Poland is +Warsaw/);
     const path = join(folder, 'flags/session.safetensors');
     writeFileSync(path, readFileSync(path).subarray(0, 200));
-    const damaged = edit('--verify', path);
+    const damaged = await edit('--verify', path);
     expect(damaged.code).toBe(2);
     expect(damaged.stderr).toMatch(/hint: /);
   }, 120_000);
-
-  const fact = ['--prompt', 'The capital of {} is', '--subject', 'Egypt'];
-  it('keeps the statistics, and nothing else, of an edit that they are too few for', () => {
-    writeFileSync(join(folder, 'few.txt'), 'The capital of Spain is Madrid.\n');
-    const args = [...fact, '--target', 'Rome', '--collect', 'few.txt', '--out', 'deep/few'];
-    const singular = edit(...args);
-    expect(singular.stderr).toMatch(/singular[\s\S]*hint: collect it over more than \d+ tokens/);
-    expect(singular.code).toBe(2);
-    expect(readdirSync(join(folder, 'deep/few'))).toEqual(['moments.safetensors']);
-    expect(edit('--help').stdout.replaceAll(/\s+/g, ' ')).toMatch(
-      /stay in --out as moments.safetensors/,
-    );
-  }, 60_000);
-
-  it.each([
-    ['nothing to edit', [], /no fact to edit/],
-    [
-      'a subject that is not in the prompt',
-      ['--prompt', 'The capital of Spain is', '--subject', 'Oz', '--target', 'x'],
-      /does not contain the subject[\s\S]*hint: write \{\}/,
-    ],
-    [
-      'an empty target',
-      ['--prompt', '{} is', '--subject', 'Oz', '--target', ''],
-      /target is empty/,
-    ],
-    ['several subjects', ['--prompt', 'Oz, Oz is', '--subject', 'Oz', '--target', 'x'], /2 times/],
-    [
-      'an unknown preset',
-      ['--prompt', '{} is', '--subject', 'Oz', '--target', 'x', '--preset', 'gpt2-xxl'],
-      /did you mean "gpt2-xl"/,
-    ],
-    [
-      'an editor without its statistics',
-      [...fact, '--target', 'Rome', '--method', 'memit', '--moments', 'identity'],
-      /memit needs second moments[\s\S]*--collect/,
-    ],
-    [
-      'statistics that are not there',
-      [...fact, '--target', 'Rome', '--moments', 'absent.safetensors'],
-      /absent\.safetensors[\s\S]*hint: /,
-    ],
-    [
-      'a start token in the target, before texts are even read',
-      [...fact, '--target', 'Rome <|bos|>', '--collect', 'absent.txt'],
-      /target " Rome <\|bos\|>" does not survive the tokenizer/,
-    ],
-    [
-      'a layer the model does not have',
-      [...fact, '--target', 'Rome', '--layer', '40', '--collect', 'absent.txt'],
-      /layer 40 does not exist/,
-    ],
-    ['a session that is not there', ['--undo', 'absent.safetensors'], /absent[\s\S]*hint: /],
-  ])(
-    'refuses %s with exit code 2 before it writes anything',
-    (_, args, message) => {
-      const { code, stderr } = edit(...args, '--out', 'refused');
-      expect(stderr).toMatch(message);
-      expect(code).toBe(2);
-      expect(existsSync(join(folder, 'refused'))).toBe(false);
-    },
-    30_000,
-  );
 });

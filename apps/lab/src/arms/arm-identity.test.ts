@@ -4,8 +4,7 @@ import { type ArmIdentityParts, armIdentity } from './arm-identity.ts';
 const parts: ArmIdentityParts = {
   modelSha256: 'm',
   backend: 'cpu',
-  edit: { name: 'unedited' },
-  editRequests: [],
+  edit: null,
   arm: {
     name: 'SA',
     steer: {
@@ -71,11 +70,7 @@ describe('the identity of an arm', () => {
       'a demonstration',
       { demonstrations: { safe: [{ question: 'q', answer: 'b' }], compliant: undefined } },
     ],
-    [
-      'the edit',
-      { edit: { name: 'unedited', rome: { facts: 'pocket', count: 1, factToken: 'last' } } },
-    ],
-    ['an edited fact', { editRequests: [{ prompt: '{}', subject: 's', targetNew: 't' }] }],
+    ['the edit', { edit: { identity: 'x' } }],
   ];
 
   it.each(changed)('changes with %s', (_, change) => {
@@ -83,7 +78,7 @@ describe('the identity of an arm', () => {
   });
 
   it('does not change with names', () => {
-    const renamed = { ...parts, arm: { ...parts.arm, name: 'x' }, edit: { name: 'y' } };
+    const renamed = { ...parts, arm: { ...parts.arm, name: 'x' } };
     expect(armIdentity(renamed)).toBe(armIdentity(parts));
   });
 

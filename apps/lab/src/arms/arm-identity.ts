@@ -1,15 +1,14 @@
 // What decides an arm's answers besides the request: everything in here enters the key of every stored answer.
-import type { EditRequest } from '@safeinfer/editing';
 import { contentHash } from '@safeinfer/harmeval';
-import type { ArmConfig, EditConfig } from '../config/experiment-schema.ts';
+import type { ArmConfig } from '../config/experiment-schema.ts';
 import type { SamplingConfig } from '../config/sampling-schema.ts';
 import type { ArmDemonstrations } from './demonstrations.ts';
 
 export interface ArmIdentityParts {
   readonly modelSha256: string;
   readonly backend: string;
-  readonly edit: EditConfig;
-  readonly editRequests: readonly EditRequest[];
+  /** Editor, settings, facts and control; null for the unedited model. */
+  readonly edit: unknown;
   readonly arm: ArmConfig;
   readonly demonstrations: ArmDemonstrations | undefined;
   /** Of files the arm reads: vectors, second checkpoints, adapters. */
@@ -27,8 +26,7 @@ export interface ArmIdentityParts {
  * prompt is left out too: it is part of every request's messages.
  */
 export function armIdentity(parts: ArmIdentityParts): string {
-  const { edit, arm, sampling, record, ...rest } = parts;
-  const { name: _edit, ...editConfig } = edit;
+  const { arm, sampling, record, ...rest } = parts;
   const { steer, guide } = arm;
   const { n: _n, seed: _seed, ...draws } = sampling;
   // The seed draws the demonstrations of a vector; without one it has no part in an arm.
@@ -36,7 +34,6 @@ export function armIdentity(parts: ArmIdentityParts): string {
   return contentHash({
     ...rest,
     seed,
-    edit: editConfig,
     arm: { steer, guide },
     draws: isGreedy(sampling) ? withoutChance(draws) : draws,
     // Absent, not 'text': answers of runs before there was a choice stay valid.

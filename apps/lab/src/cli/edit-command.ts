@@ -1,13 +1,12 @@
 // `safeinfer edit`: rewrites facts, shows what changed, saves the change, takes it back, checks it.
-import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { SafeInferError } from '@safeinfer/backend';
 import { checkLayer, checkRequest, EditSession, prepareEdit } from '@safeinfer/editing';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { editCases } from '../edit/edit-cases.ts';
-import { EDIT_METHODS, type EditFlags } from '../edit/edit-flags.ts';
-import { checkMethod, editSettings } from '../edit/edit-method.ts';
-import { editStatistics } from '../edit/edit-statistics.ts';
+import { EDIT_METHODS, type EditMethodName } from '../edit/edit-choice.ts';
+import { choiceOfFlags, type EditFlags } from '../edit/edit-flags.ts';
+import { type EditSettings, editSettings } from '../edit/edit-settings.ts';
+import { checkStatistics, statisticsOf, textLines } from '../edit/edit-statistics.ts';
 import { openOutput } from '../edit/open-output.ts';
 import { runEdit } from '../edit/run-edit.ts';
 import { undoSaved, verifySession } from '../edit/session-files.ts';
@@ -17,12 +16,35 @@ import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { version } from './version.ts';
 
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('not a number');
+}
+
+/** However it is capitalised. */
+function methodName(text: string): EditMethodName {
+  const found = EDIT_METHODS.find((name) => name.toLowerCase() === text.toLowerCase());
+  if (found) return found;
+  throw new InvalidArgumentError(
+    text.toLowerCase() === 'ft'
+      ? 'ft-m scores the target where it stands, ft-l (published, faulty) all of it at the prompt’s last token'
+      : `the editors are ${EDIT_METHODS.join(', ')}; r-ROME is rome with --keys averaged`,
+  );
+}
+
+/** 4 5 6, 4,5,6 or 4-6. */
+function layerList(text: string, past: readonly number[] = []): number[] {
+  const found = text.split(',').flatMap((part) => {
+    const span = /^(\d+)-(\d+)$/.exec(part);
+    const [first, last] = span ? [Number(span[1]), Number(span[2])] : [number(part), number(part)];
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  if (found.length > 0) return [...past, ...found];
+  throw new InvalidArgumentError('a span of layers ascends: 4-8');
+}
+
 export function registerEditCommand(program: Command, signal: AbortSignal): void {
-  const number = (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isFinite(value)) return value;
-    throw new InvalidArgumentError('not a number');
-  };
   program
     .command('edit')
     .description(
@@ -46,40 +68,49 @@ export function registerEditCommand(program: Command, signal: AbortSignal): void
         .choices(['answers', 'alt'])
         .default('answers'),
     )
-    .addOption(new Option('--method <name>', 'editor').choices([...EDIT_METHODS]).default('rome'))
+    .addOption(
+      new Option('--method <name>', `editor: ${EDIT_METHODS.join(', ')}`)
+        .argParser(methodName)
+        .default('rome'),
+    )
     .option(
       '--preset <name>',
-      'published settings by model name, for example llama-2-7b or gpt2-xl',
+      'published settings by model name, for example llama-2-7b or gpt2-xl; other flags win over it',
     )
-    .option('--layer <n...>', 'layer or layers, 0-based', (text: string, past: number[] = []) => [
-      ...past,
-      number(text),
-    ])
+    .option('--layer <n...>', 'layer or layers, 0-based: 5, or 4 5 6, or 4-8', layerList)
     .addOption(
-      new Option('--fact-token <which>', 'token the key is read at').choices([
-        'subjectLast',
-        'last',
-      ]),
+      new Option(
+        '--fact-token <which>',
+        'token the key is read at (default: subjectLast, as published)',
+      ).choices(['subjectLast', 'last']),
     )
     .addOption(
-      new Option('--keys <which>', 'ROME: averaged is r-ROME, original the published code').choices(
-        ['averaged', 'original', 'prompt'],
-      ),
+      new Option(
+        '--keys <which>',
+        'rome: averaged is r-ROME (default), original the published code, prompt p-ROME',
+      ).choices(['averaged', 'original', 'prompt']),
     )
-    .addOption(
-      new Option('--objective <which>', 'ft: target is FT-M, promptLast FT-L').choices([
-        'target',
-        'promptLast',
-      ]),
-    )
-    .option('--lr <x>', 'learning rate of the value', number)
-    .option('--steps <n>', 'steps of the value', number)
+    .option('--lr <x>', 'learning rate of the value, or of fine-tuning', number)
+    .option('--steps <n>', 'at most so many steps', number)
+    .option('--stop-loss <x>', 'stop below this loss', number)
     .option('--clamp <x>', 'largest value, as a multiple of the original', number)
     .option('--decay <x>', 'weight decay of the value', number)
+    .option('--kl <x>', 'weight of leaving "{subject} is a" alone', number)
     .option('--lambda <x>', 'memit, pmet: weight of what is preserved', number)
-    .option('--l2 <x>', 'alphaedit: ridge', number)
-    .option('--null-space <x>', 'alphaedit: eigenvalues of C below it are free', number)
-    .option('--moments <file>', 'second moments (.safetensors or .npz), or "identity"')
+    .option('--nll-factor <x>', 'pmet: weight of the target', number)
+    .option('--moment-scale <x>', 'emmet: weight of what is preserved', number)
+    .option('--damp <x>', 'emmet: ridge between the facts of a batch', number)
+    .option('--l2 <x>', 'alphaEdit: ridge', number)
+    .option(
+      '--null-space <x>',
+      'alphaEdit: directions with less than this eigenvalue are free',
+      number,
+    )
+    .option('--epsilon <x>', 'ft-m, ft-l: largest change of one entry of the weight', number)
+    .option(
+      '--moments <file>',
+      'second moments C (.safetensors or .npz); "identity": ROME without them',
+    )
     .option(
       '--collect <file>',
       'text file, one text a line, to collect second moments from; the sums stay in --out as moments.safetensors, and the same command goes on from them',
@@ -139,17 +170,17 @@ async function edit(
   // Everything that can be wrong with the request shows before a model is loaded.
   const cases = await editCases(flags);
   for (const { request } of cases) checkRequest(request);
-  const settings = editSettings(flags);
-  checkMethod(flags, settings);
-  const driftTexts = flags.drift === undefined ? [] : textLines(flags.drift);
+  const settings = editSettings(choiceOfFlags(flags));
+  const driftTexts = flags.drift === undefined ? [] : await textLines(flags.drift);
   const backend = await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
   const { model } = opened;
   // What only the model can tell, before statistics are collected and before anything is written.
   for (const layer of settings.layers) checkLayer(model, layer);
-  const factToken = flags.method === 'ft' ? 'last' : (flags.factToken ?? 'subjectLast');
+  const { factToken } = settings;
   for (const { request } of cases)
     prepareEdit({ model, request, factToken, contextTemplates: ['{}'] });
+  await checkStatistics({ settings, model });
   using output = openOutput(flags.out);
   const { directory } = output;
   const progress = createProgressLine();
@@ -157,28 +188,21 @@ async function edit(
   try {
     const onProgress = (update: Parameters<typeof progress.update>[0]): void =>
       progress.update(update);
-    const statistics = await editStatistics({
-      flags,
+    const statistics = await statisticsOf({
       model,
-      layers: settings.layers,
-      subjects: cases.map(({ request }) => request.subject),
-      checkpoint: join(directory.path, 'moments.safetensors'),
       modelSha256: opened.sha256,
+      checkpoint: () => join(directory.path, 'moments.safetensors'),
       signal,
       onProgress,
-    });
+    })({ settings, subjects: cases.map(({ request }) => request.subject) });
     const outcome = await runEdit({
-      ...{ model, session, cases, flags, settings, statistics },
-      ...{ driftTexts, signal, onProgress },
+      ...{ model, session, cases, settings, statistics },
+      ...{ seed: flags.seed, driftTexts, signal, onProgress },
     });
     progress.end();
     const path = join(directory.path, 'session.safetensors');
     await session.save(path);
-    const how =
-      `${flags.method} at layer ${settings.layers.join(', ')} (${settings.source}; ${statistics.source}): ` +
-      Object.entries(settings.numbers)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(', ');
+    const how = describe(settings, statistics.source);
     const json = {
       schema: 1,
       what: 'edit',
@@ -191,7 +215,7 @@ async function edit(
     directory.write('edit.json', `${JSON.stringify(json, null, 2)}\n`);
     const shown = relative('.', path);
     print(
-      `${showEdit({ model, outcome, cases, flags, how })}session: ${shown}\n` +
+      `${showEdit({ model, outcome, cases, settings, how })}session: ${shown}\n` +
         `undo: safeinfer edit --undo ${shown}   check: safeinfer edit --verify ${shown}\n`,
       json,
     );
@@ -200,16 +224,14 @@ async function edit(
   }
 }
 
-function textLines(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .filter((line) => line.trim() !== '');
-  } catch (cause) {
-    throw new SafeInferError(`cannot read ${path}: ${(cause as Error).message}`, {
-      code: 'NOT_FOUND',
-      hint: '--drift names a text file with one text a line',
-      cause,
-    });
-  }
+/** Who published the settings, what C is, and every number, as one line. */
+function describe(settings: EditSettings, statistics: string): string {
+  const { method, layers, keys, factToken, numbers, source } = settings;
+  const words = [
+    ...(keys === undefined ? [] : [`keys ${keys}`]),
+    ...(method.startsWith('ft') ? [] : [`fact token ${factToken}`]),
+    ...Object.entries(numbers).map(([name, value]) => `${name} ${value}`),
+  ];
+  const where = `layer${layers.length > 1 ? 's' : ''} ${layers.join(', ')}`;
+  return `${method} at ${where} (settings: ${source}; ${statistics}): ${words.join(', ')}`;
 }

@@ -1,16 +1,11 @@
 // The experiment file, as a zod schema: models x arms x edits x prompt styles x benchmarks, judged by judges.
 import { z } from 'zod';
+import { editSchema } from './edit-schema.ts';
 import { guideSchema } from './guide-schema.ts';
+import { name } from './name-schema.ts';
 import { promptSchema } from './prompt-schema.ts';
 import { samplingSchema } from './sampling-schema.ts';
 import { steerSchema } from './steer-schema.ts';
-
-const name = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9 _.+=-]*$/,
-    'a name starts with a letter or digit and holds letters, digits, space, _ . + - =',
-  );
 
 /** Dotted path inside the arm -> values; the arm becomes one arm a combination. */
 const sweepSchema = z.record(z.string(), z.array(z.unknown()).min(1));
@@ -33,31 +28,6 @@ const matrixSchema = z.strictObject({
   guide: named(guideSchema).optional(),
   sampling: named(samplingSchema).optional(),
   systemPrompt: named(z.string().min(1)).optional(),
-});
-
-const editSchema = z.strictObject({
-  name,
-  rome: z
-    .strictObject({
-      /** Facts of the bundled model by id, or a JSON file of requests. */
-      facts: z.union([z.literal('pocket'), z.strictObject({ path: z.string().min(1) })]),
-      count: z.int().min(1).default(1),
-      /** `eachAlone`: every fact on the unedited model, undone before the next; results are over all. Default: one after the other. */
-      apply: z.enum(['together', 'eachAlone']).optional(),
-      /** Instead of the edit: a random rank-one change of the same weight and the same norm. */
-      control: z.literal('randomRankOne').optional(),
-      /** Published settings of a model by name (llama-2-7b-chat, gpt2-xl, ...); what is given beside it wins. */
-      preset: z.string().min(1).optional(),
-      layer: z.int().min(0).optional(),
-      factToken: z.enum(['subjectLast', 'last']).default('subjectLast'),
-      learningRate: z.number().gt(0).optional(),
-      steps: z.int().min(1).optional(),
-      clampFactor: z.number().gt(0).optional(),
-      weightDecay: z.number().min(0).optional(),
-      /** Second moments of the layer, as the editing package writes them; without: the identity. */
-      moments: z.string().min(1).optional(),
-    })
-    .optional(),
 });
 
 const benchmarkSchema = z.strictObject({
@@ -125,8 +95,8 @@ export type Experiment = Omit<ExperimentFile, 'arms' | 'matrix' | 'models'> & {
 };
 
 export type ArmConfig = Omit<z.output<typeof armSchema>, 'sweep'>;
-export type EditConfig = Experiment['edits'][number];
 export type BenchmarkConfig = Experiment['benchmarks'][number];
 export type JudgeConfig = z.output<typeof judgeSchema>;
+export type { EditConfig } from './edit-schema.ts';
 export type { PromptConfig as PromptStyle } from './prompt-schema.ts';
 export { armSchema };

@@ -22,7 +22,8 @@ export async function editCases(flags: EditFlags): Promise<readonly EditCase[]> 
   return chosen.slice(0, count);
 }
 
-function withId(all: readonly EditCase[], id: string): EditCase {
+/** @throws NOT_FOUND with ids that there are */
+export function withId(all: readonly EditCase[], id: string): EditCase {
   const found = all.find((one) => one.id === id);
   if (found) return found;
   const near = all.slice(0, 3).map((one) => one.id);
@@ -60,7 +61,8 @@ function singleCase(flags: EditFlags): EditCase {
   };
 }
 
-function pocketCases(): EditCase[] {
+/** The bundled model's facts. */
+export function pocketCases(): EditCase[] {
   return pocketFacts().map((fact) => ({
     id: fact.id,
     layout: 'own',

@@ -1,7 +1,6 @@
 // What `safeinfer edit` is told on the command line.
 
-export const EDIT_METHODS = ['rome', 'memit', 'emmet', 'pmet', 'alphaedit', 'ft'] as const;
-export type EditMethodName = (typeof EDIT_METHODS)[number];
+import type { EditChoice, EditMethodName } from './edit-choice.ts';
 
 export interface EditFlags {
   readonly model: string;
@@ -25,14 +24,19 @@ export interface EditFlags {
   readonly layer?: readonly number[];
   readonly factToken?: 'subjectLast' | 'last';
   readonly keys?: 'averaged' | 'original' | 'prompt';
-  readonly objective?: 'target' | 'promptLast';
   readonly lr?: number;
   readonly steps?: number;
   readonly clamp?: number;
   readonly decay?: number;
+  readonly kl?: number;
+  readonly stopLoss?: number;
   readonly lambda?: number;
+  readonly nllFactor?: number;
+  readonly momentScale?: number;
+  readonly damp?: number;
   readonly l2?: number;
   readonly nullSpace?: number;
+  readonly epsilon?: number;
   /** A file of second moments, or `identity`. */
   readonly moments?: string;
   /** A text file, one text a line, that moments are collected from. */
@@ -43,4 +47,27 @@ export interface EditFlags {
   readonly undo?: string;
   readonly verify?: string;
   readonly id?: string;
+}
+
+export function choiceOfFlags(flags: EditFlags): EditChoice {
+  const { method, model, preset, layer: layers, factToken, keys, moments, collect } = flags;
+  return {
+    ...{ method, model, preset, layers, factToken, keys, moments, collect },
+    numbers: {
+      learningRate: flags.lr,
+      steps: flags.steps,
+      clampFactor: flags.clamp,
+      weightDecay: flags.decay,
+      klFactor: flags.kl,
+      stopLoss: flags.stopLoss,
+      lambda: flags.lambda,
+      nllFactor: flags.nllFactor,
+      momentScale: flags.momentScale,
+      damp: flags.damp,
+      l2: flags.l2,
+      nullSpaceThreshold: flags.nullSpace,
+      epsilon: flags.epsilon,
+    },
+    words: 'flags',
+  };
 }

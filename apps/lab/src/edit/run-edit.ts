@@ -12,8 +12,9 @@ import {
 } from '@safeinfer/editing';
 import type { Transformer } from '@safeinfer/transformer';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
-import type { EditFlags } from './edit-flags.ts';
-import { type EditSettings, editMethod } from './edit-method.ts';
+import { METHOD_NEEDS } from './edit-choice.ts';
+import { editMethod } from './edit-method.ts';
+import type { EditSettings } from './edit-settings.ts';
 import type { EditStatistics } from './edit-statistics.ts';
 import { type ProbeResult, probeAll, probesOf } from './probe-prompts.ts';
 import { changedWeights, weightHashes } from './weight-hashes.ts';
@@ -43,14 +44,15 @@ export async function runEdit(options: {
   readonly model: Transformer;
   readonly session: EditSession;
   readonly cases: readonly EditCase[];
-  readonly flags: EditFlags;
+  /** Of the context templates. */
+  readonly seed: number;
   readonly settings: EditSettings;
   readonly statistics: EditStatistics;
   readonly driftTexts: readonly string[];
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
 }): Promise<EditOutcome> {
-  const { model, session, cases, flags, settings, statistics, signal, onProgress } = options;
+  const { model, session, cases, settings, statistics, signal, onProgress } = options;
   const probes = cases.flatMap(probesOf);
   const comparable = cases.flatMap((one) => asCounterFact(one) ?? []);
   const summary = async (): Promise<CounterFactSummary | undefined> =>
@@ -62,17 +64,16 @@ export async function runEdit(options: {
   const summaryBefore = await summary();
   const templates = await contextTemplates({
     model,
-    seed: flags.seed,
+    seed: options.seed,
     style: 'memit',
     lengths: [[10, 5]],
   });
   const method = editMethod({
-    flags,
     settings,
     moments: statistics.moments,
     contextTemplates: templates,
   });
-  const single = method.kind === 'rome' || method.kind === 'fineTune';
+  const single = METHOD_NEEDS[settings.method].oneFact;
   const groups = single ? cases.map((one) => [one]) : [cases];
   const records: EditRecord[] = [];
   for (const [i, group] of groups.entries()) {
@@ -80,7 +81,7 @@ export async function runEdit(options: {
       group.map(({ id, request }) => ({ ...request, id })),
       method,
       {
-        id: single ? group[0]!.id : flags.method,
+        id: single ? group[0]!.id : settings.method,
         driftTexts: options.driftTexts,
         signal,
         onProgress: ({ phase, done, total }) =>

@@ -3,7 +3,8 @@ import type { CounterFactSummary, EditCase } from '@safeinfer/editing';
 import { checkRequest, locatePrompt, tokenTable } from '@safeinfer/editing';
 import type { Transformer } from '@safeinfer/transformer';
 import { textTable } from '../report/format-table.ts';
-import type { EditFlags } from './edit-flags.ts';
+import { METHOD_NEEDS } from './edit-choice.ts';
+import type { EditSettings } from './edit-settings.ts';
 import { isWanted, type ProbeResult } from './probe-prompts.ts';
 import { alarmLines, type EditOutcome } from './run-edit.ts';
 import type { TopToken } from './top-tokens.ts';
@@ -14,9 +15,9 @@ const TOKEN_TABLES = 3;
 const SHOWN_PROBES = 40;
 
 /** Every token of the fact's prompt; the one the key is read at stands in brackets with an arrow. */
-export function tokenLine(model: Transformer, one: EditCase, flags: EditFlags): string {
+function tokenLine(model: Transformer, one: EditCase, settings: EditSettings): string {
   const { prompt, subject } = checkRequest(one.request);
-  const factToken = flags.method === 'ft' ? 'last' : (flags.factToken ?? 'subjectLast');
+  const { factToken } = settings;
   const located = locatePrompt({ model, template: prompt, subject, factToken });
   return tokenTable(model, located.tokens)
     .map(({ position, text }) => {
@@ -26,22 +27,32 @@ export function tokenLine(model: Transformer, one: EditCase, flags: EditFlags): 
     .join(' ');
 }
 
+/** CounterFact's scores, in the order they are shown; a score of prompts that the facts lack is left out. */
+const SCORES = [
+  { name: 'efficacy', key: 'efficacyScore' },
+  { name: 'paraphrase', key: 'paraphraseScore' },
+  { name: 'neighbourhood', key: 'neighborhoodScore' },
+  { name: 'score', key: 'score' },
+] as const;
+
 export function showEdit(options: {
   readonly model: Transformer;
   readonly outcome: EditOutcome;
   readonly cases: readonly EditCase[];
-  readonly flags: EditFlags;
+  readonly settings: EditSettings;
   readonly how: string;
 }): string {
-  const { model, outcome, cases, flags, how } = options;
+  const { model, outcome, cases, settings, how } = options;
   const alarms = alarmLines(outcome.records);
   const shown = outcome.probes.slice(0, SHOWN_PROBES);
   const hidden = outcome.probes.length - shown.length;
   const lines = [
     how,
     '',
-    'tokens (the key is read at >><<):',
-    ...cases.slice(0, TOKEN_TABLES).map((one) => `  ${one.id}: ${tokenLine(model, one, flags)}`),
+    METHOD_NEEDS[settings.method].moments === 'none'
+      ? 'tokens (the object follows >><<):'
+      : 'tokens (the key is read at >><<):',
+    ...cases.slice(0, TOKEN_TABLES).map((one) => `  ${one.id}: ${tokenLine(model, one, settings)}`),
     ...(cases.length > TOKEN_TABLES ? [`  … and ${cases.length - TOKEN_TABLES} more facts`] : []),
     '',
     textTable([
@@ -93,11 +104,12 @@ function summaryLines(summaries: {
   readonly before: CounterFactSummary;
   readonly after: CounterFactSummary;
 }): string[] {
-  const percent = (x: number): string => (Number.isNaN(x) ? '–' : (100 * x).toFixed(1));
+  const percent = (x: number): string => (100 * x).toFixed(1);
   const line = (name: string, key: keyof CounterFactSummary): string =>
     `${name} ${percent(summaries.before[key])} to ${percent(summaries.after[key])} %`;
   return [
-    `CounterFact: ${line('efficacy', 'efficacyScore')}, ${line('paraphrase', 'paraphraseScore')}, ` +
-      `${line('neighbourhood', 'neighborhoodScore')}, ${line('score', 'score')}`,
+    `CounterFact: ${SCORES.filter(({ key }) => Number.isFinite(summaries.after[key]))
+      .map(({ name, key }) => line(name, key))
+      .join(', ')}`,
   ];
 }

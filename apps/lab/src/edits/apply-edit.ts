@@ -1,24 +1,21 @@
-// An edit arm: facts rewritten by ROME before the arms run, taken back bit for bit afterwards.
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { SafeInferError } from '@safeinfer/backend';
+// An edit arm: facts rewritten before the arms run, taken back bit for bit afterwards.
 import {
+  contextTemplates,
+  type EditRecord,
   type EditRequest,
   EditSession,
-  type LowRankDelta,
-  ROME_PRESETS,
+  randomChange,
   randomRankOne,
-  readMoments,
-  rome,
+  type WeightDelta,
 } from '@safeinfer/editing';
 import { contentHash } from '@safeinfer/harmeval';
-import { pocketFacts } from '@safeinfer/pocket';
 import type { Transformer } from '@safeinfer/transformer';
-import { z } from 'zod';
-import type { EditConfig } from '../config/experiment-schema.ts';
-import { nearestName } from '../config/nearest-name.ts';
+import { editMethod } from '../edit/edit-method.ts';
+import type { StatisticsFor } from '../edit/edit-statistics.ts';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
 import type { Store } from '../store/open-store.ts';
+import type { EditPlan, PlannedEditor } from './plan-edit.ts';
+import { type EditJson, editFromJson, editToJson } from './stored-edit-json.ts';
 
 export interface AppliedEdit extends Disposable {
   readonly name: string;
@@ -27,181 +24,134 @@ export interface AppliedEdit extends Disposable {
   readonly keys: readonly string[];
 }
 
-/** A computed edit as the store has it: numbers instead of typed arrays. */
-interface StoredEdit {
-  readonly weight: string;
-  readonly left: readonly number[];
-  readonly right: readonly number[];
-  readonly note: string;
-}
-
-const requestRows = z.array(
-  z.object({ prompt: z.string(), subject: z.string(), targetNew: z.string() }),
-);
-
-/** What the bundled model was measured with (its model card); a preset replaces all of it. */
-const POCKET_ROME = { layer: 0, learningRate: 1, steps: 60, clampFactor: 4 } as const;
-
-/** @throws BAD_ARGUMENT for an unknown preset */
-function romeSettings(config: NonNullable<EditConfig['rome']>): {
-  readonly layer: number;
-  readonly learningRate: number;
-  readonly steps: number;
-  readonly clampFactor: number;
-} {
-  const { preset, layer, learningRate, steps, clampFactor, weightDecay } = config;
-  const base = preset === undefined ? POCKET_ROME : ROME_PRESETS[preset];
-  if (base === undefined) {
-    const names = Object.keys(ROME_PRESETS);
-    const near = nearestName(preset ?? '', names);
-    throw new SafeInferError(`no ROME preset "${preset}"`, {
-      code: 'BAD_ARGUMENT',
-      hint: `${near === undefined ? '' : `did you mean "${near}"? `}use one of: ${names.join(', ')}`,
-    });
-  }
-  const { layer: ownLayer, ...value } = base;
-  const {
-    keys,
-    moment: _,
-    source: __,
-    ...numbers
-  } = value as typeof value & {
-    readonly keys?: 'original' | 'averaged';
-    readonly moment?: string;
-    readonly source?: string;
-  };
-  const given = { learningRate, steps, clampFactor, weightDecay };
-  return {
-    ...numbers,
-    ...(keys === undefined ? {} : { keys }),
-    layer: layer ?? ownLayer,
-    ...(Object.fromEntries(
-      Object.entries(given).filter(([, entry]) => entry !== undefined),
-    ) as Record<never, never>),
-  };
-}
+/** Seed of the sampled openings: the same for every edit, so that a fact alone is the same edit wherever it stands. */
+const CONTEXT_SEED = 1;
 
 /**
- * Rewrites the facts one after the other. A computed edit is kept in the store, so that a resumed run has the same
+ * Rewrites the facts, as many a call as planned. A computed edit is kept in the store, so that a resumed run has the same
  * weights without computing them again. Disposing the result restores the model.
  */
 export async function applyEdit(options: {
-  readonly edit: EditConfig;
-  readonly requests: readonly EditRequest[];
+  readonly edit: EditPlan;
   readonly model: Transformer;
   /** What decides an edit besides its own settings. */
   readonly identity: unknown;
-  readonly experimentFile: string;
+  readonly statistics: StatisticsFor;
   readonly store: Store | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
 }): Promise<AppliedEdit> {
-  const { edit, requests, model, store, signal } = options;
+  const { edit, model, store, signal } = options;
+  const { editor, requests, name } = edit;
   const session = new EditSession(model);
   const notes: string[] = [];
   const keys: string[] = [];
   try {
-    const config = edit.rome;
-    const settings = config && romeSettings(config);
-    const moment =
-      config?.moments === undefined
-        ? undefined
-        : (await readMoments(resolve(dirname(options.experimentFile), config.moments))).get(
-            settings!.layer,
-          );
-    for (const [index, request] of requests.entries()) {
-      if (!settings || !config) continue;
+    const method = editor && methodOnce({ ...options, editor, requests });
+    for (const [index, group] of editor ? groupsOf(requests, editor.batch).entries() : []) {
+      const done = Math.min(requests.length, (index + 1) * editor!.batch);
       // The edits before it are part of the model that it was computed on.
       const key = contentHash({
         kind: 'edit',
-        version: 1,
+        version: 2,
         identity: options.identity,
-        settings,
-        factToken: config.factToken,
-        moments: config.moments ?? null,
-        requests: requests.slice(0, index + 1),
+        editor: editor!.identity,
+        requests: requests.slice(0, done).map(withoutId),
       });
-      let stored = store?.get(key) as StoredEdit | undefined;
+      const stored = store?.get(key) as EditJson | undefined;
       if (stored === undefined) {
-        const { delta, losses } = await rome({
-          model,
-          request,
-          ...settings,
-          factToken: config.factToken,
-          ...(moment === undefined ? {} : { moment }),
+        await session.edit(group, await method!(), {
+          id: String(index),
           signal,
+          onProgress: ({ phase, done: at, total }) =>
+            options.onProgress({ phase: `edit ${name}: ${phase}`, done: at, total }),
         });
-        stored = {
-          weight: delta.weight,
-          left: Array.from(delta.left),
-          right: Array.from(delta.right),
-          note: `"${request.prompt.replace('{}', request.subject)}" -> "${request.targetNew.trim()}" (loss ${losses[0]?.toFixed(2)} -> ${losses.at(-1)?.toFixed(2)})`,
-        };
-        store?.set(new Map([[key, stored]]));
-      }
-      const delta = toDelta(stored);
-      if (config.control === undefined) {
-        await session.apply([delta]);
-        notes.push(stored.note);
+        store?.set(new Map([[key, editToJson(session.stored(String(index)))]]));
       } else {
-        await session.apply(randomRankOne({ like: [delta], seed: controlSeed(request) }));
-        notes.push(
-          `a random rank-one change of ${delta.weight}, as large as the edit ${stored.note}`,
-        );
+        await session.restore(editFromJson(stored));
       }
       keys.push(key);
-      options.onProgress({ phase: `edit ${edit.name}`, done: index + 1, total: requests.length });
+      options.onProgress({ phase: `edit ${name}`, done, total: requests.length });
     }
+    for (const record of session.records) notes.push(...notesOf(record, editor?.control));
+    if (editor?.control !== undefined) await replaceByControl(session, editor.control);
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
   }
-  return { name: edit.name, notes, keys, [Symbol.dispose]: () => session[Symbol.dispose]() };
+  return { name, notes, keys, [Symbol.dispose]: () => session[Symbol.dispose]() };
 }
 
-/** The same control for the same fact in every run. */
-function controlSeed({ prompt, subject, targetNew }: EditRequest): number {
-  return Number.parseInt(contentHash({ prompt, subject, targetNew }).slice(0, 8), 16);
-}
-
-function toDelta({ weight, left, right }: StoredEdit): LowRankDelta {
-  return {
-    weight: weight as LowRankDelta['weight'],
-    lefts: [Float64Array.from(left)],
-    rights: [Float64Array.from(right)],
+/** Statistics, openings and editor, made when the first edit is not in the store. */
+function methodOnce(options: {
+  readonly editor: PlannedEditor;
+  readonly requests: readonly EditRequest[];
+  readonly model: Transformer;
+  readonly statistics: StatisticsFor;
+  readonly signal: AbortSignal;
+}): () => Promise<ReturnType<typeof editMethod>> {
+  const { editor, requests, model, signal } = options;
+  const { settings } = editor;
+  let made: ReturnType<typeof editMethod> | undefined;
+  return async () => {
+    if (made) return made;
+    const subjects = requests.map(({ subject }) => subject);
+    const { moments } = await options.statistics({ settings, subjects });
+    const templates =
+      editor.contexts === 'bare'
+        ? ['{}']
+        : await contextTemplates({ model, seed: CONTEXT_SEED, style: 'memit', signal });
+    made = editMethod({ settings, moments, contextTemplates: templates });
+    return made;
   };
 }
 
-/** The facts an edit arm rewrites; none for the unedited arm. */
-export function editRequests({ rome: config }: EditConfig, file: string): EditRequest[] {
-  if (config === undefined) return [];
-  if (config.facts === 'pocket') {
-    return pocketFacts()
-      .slice(0, config.count)
-      .map(({ id, prompt, subject, target_new }) => ({
-        id,
-        prompt,
-        subject,
-        targetNew: target_new,
-      }));
+/** Every edit of the session makes room for a random change as large, the same in every run. */
+async function replaceByControl(
+  session: EditSession,
+  control: 'random' | 'randomRankOne',
+): Promise<void> {
+  const edits = session.records.map((record) => session.stored(record.id));
+  session.reset();
+  for (const { record, deltas } of edits) {
+    const like: readonly WeightDelta[] = deltas;
+    const seed = controlSeed(record.requests);
+    await session.apply(
+      control === 'random' ? randomChange({ like, seed }) : randomRankOne({ like, seed }),
+    );
   }
-  const path = resolve(dirname(file), config.facts.path);
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new SafeInferError(`cannot read edit requests: ${(cause as Error).message}`, {
-      code: 'NOT_FOUND',
-      hint: 'paths in an experiment are relative to the experiment file',
-      cause,
-    });
+}
+
+/** The same control for the same facts in every run. */
+function controlSeed(requests: readonly EditRequest[]): number {
+  return Number.parseInt(contentHash(requests.map(withoutId)).slice(0, 8), 16);
+}
+
+function withoutId({ prompt, subject, targetNew }: EditRequest): EditRequest {
+  return { prompt, subject, targetNew };
+}
+
+function groupsOf<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  );
+}
+
+/** One line a fact, then the alarms; of a control the one line that says what it is as large as. */
+function notesOf(record: EditRecord, control: PlannedEditor['control']): string[] {
+  const facts = record.requests.map(({ prompt, subject, targetNew }, i) => {
+    const losses = record.losses[i]!;
+    const { before, after } = record.targetProbability[i]!;
+    return (
+      `"${prompt.replace('{}', () => subject)}" -> "${targetNew.trim()}" ` +
+      `(loss ${losses[0]?.toFixed(2)} -> ${losses.at(-1)?.toFixed(2)}, ` +
+      `p(target) ${before.toPrecision(2)} -> ${after.toPrecision(2)})`
+    );
+  });
+  const weights = record.weights.map(({ name }) => name).join(', ');
+  if (control !== undefined) {
+    const what = control === 'random' ? 'a random change' : 'a random rank-one change';
+    return [`${what} of ${weights}, as large as the edit ${facts.join('; ')}`];
   }
-  const parsed = requestRows.safeParse(json);
-  if (!parsed.success || parsed.data.length === 0) {
-    throw new SafeInferError(`${path} holds no edit requests`, {
-      code: 'BAD_DATASET',
-      hint: 'a JSON list of {"prompt": "{} is the capital of", "subject": "...", "targetNew": "..."}',
-    });
-  }
-  return parsed.data.slice(0, config.count);
+  return [...facts, ...record.alarms.map(({ kind, message }) => `ALARM ${kind}: ${message}`)];
 }

@@ -31,3 +31,10 @@ export async function hashFiles(directory: string): Promise<string> {
 async function decisiveFiles(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => DECISIVE.test(name)).sort();
 }
+
+/** Of one file, however large. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -60,7 +60,7 @@ export function estimatePlan(options: {
     const items = cell.benchmark.dataset.items.length;
     rows += (items - stored) * maxNewTokens * termsOf(plan, cell.arm);
     return {
-      edit: plan.edits[cell.edit]!.edit.name,
+      edit: plan.edits[cell.edit]!.name,
       arm: plan.arms[cell.arm]!.arm.name,
       style: cell.benchmark.style.id,
       benchmark: cell.benchmark.name,

@@ -62,6 +62,11 @@ async function addresses(text: string, change: Change = {}): Promise<Set<string>
 
 const sampled = yaml.replace('maxNewTokens', 'sampling: { temperature: 0.8 }\nmaxNewTokens');
 
+const edited = yaml.replace(
+  'name: unedited',
+  'name: ROME\n    memit: { facts: pocket, count: 2, lambda: 9 }',
+);
+
 /** Arms whose answers are all reused: base, SA, sGDS. */
 const cases: readonly (readonly [string, Change, readonly [boolean, boolean, boolean], string?])[] =
   [
@@ -104,6 +109,27 @@ const cases: readonly (readonly [string, Change, readonly [boolean, boolean, boo
       'an edit',
       { from: 'name: unedited', to: 'name: unedited\n    rome: { facts: pocket }' },
       [false, false, false],
+    ],
+    [
+      'renaming an edit of facts',
+      { from: 'name: ROME', to: 'name: other' },
+      [true, true, true],
+      edited,
+    ],
+    ['a number of an edit', { from: 'lambda: 9', to: 'lambda: 8' }, [false, false, false], edited],
+    ['an editor', { from: 'memit', to: 'pmet' }, [false, false, false], edited],
+    ['more facts', { from: 'count: 2', to: 'count: 3' }, [false, false, false], edited],
+    [
+      'a control',
+      { from: 'count: 2', to: 'count: 2, control: random' },
+      [false, false, false],
+      edited,
+    ],
+    [
+      'a preset that says what the defaults say',
+      { from: 'count: 2', to: 'count: 2, preset: pocket' },
+      [true, true, true],
+      edited,
     ],
     ['recording tokens', { from: 'judge', to: 'record: tokens\njudge' }, [false, false, false]],
     ['the weights', { modelSha256: 'other' }, [false, false, false]],

@@ -1,6 +1,5 @@
 // Edits and arms of an experiment, with everything that decides an answer besides its prompt; no model, no benchmark.
 import { SafeInferError } from '@safeinfer/backend';
-import type { EditRequest } from '@safeinfer/editing';
 import { deriveSeed } from '@safeinfer/harmeval';
 import { readBeside, sha256Of } from '../arms/arm-files.ts';
 import { armIdentity, isGreedy } from '../arms/arm-identity.ts';
@@ -8,9 +7,9 @@ import { type ArmDemonstrations, armDemonstrations } from '../arms/demonstration
 import { guideSources } from '../arms/guide-arm.ts';
 import type { TermSources } from '../arms/term-sources.ts';
 import { version } from '../cli/version.ts';
-import type { ArmConfig, EditConfig, Experiment } from '../config/experiment-schema.ts';
+import type { ArmConfig, Experiment } from '../config/experiment-schema.ts';
 import type { SamplingConfig } from '../config/sampling-schema.ts';
-import { editRequests } from '../edits/apply-edit.ts';
+import { type EditPlan, planEdit } from '../edits/plan-edit.ts';
 import type { AnswerContext } from '../store/answer-key.ts';
 
 export interface PlannedArm {
@@ -23,30 +22,10 @@ export interface PlannedArm {
   readonly files: unknown;
 }
 
-export interface PlannedEdit {
-  readonly edit: EditConfig;
-  readonly requests: readonly EditRequest[];
-  /** Of an edit whose facts are written each alone: which one this is. */
-  readonly fact?: { readonly index: number; readonly name: string };
-}
-
-/** What an edit makes of the model: one state, or one for each fact that is written alone. */
-function plannedEdits(edit: EditConfig, experimentFile: string): PlannedEdit[] {
-  const requests = editRequests(edit, experimentFile);
-  if (edit.rome?.apply !== 'eachAlone') return [{ edit, requests }];
-  // The same identity as an edit of this one fact: answers are shared, whatever stands beside it.
-  const { apply: _, ...rome } = edit.rome;
-  return requests.map((request, index) => ({
-    edit: { ...edit, rome: { ...rome, count: 1 } },
-    requests: [request],
-    fact: { index, name: request.id ?? request.subject },
-  }));
-}
-
 export interface ArmPlan {
   readonly experiment: Experiment;
   readonly experimentFile: string;
-  readonly edits: readonly PlannedEdit[];
+  readonly edits: readonly EditPlan[];
   readonly arms: readonly PlannedArm[];
   /** What decides an edit besides its own settings. */
   readonly baseIdentity: unknown;
@@ -63,7 +42,9 @@ export async function planArms(options: {
   readonly sources: TermSources;
 }): Promise<ArmPlan> {
   const { experiment, experimentFile, modelSha256, backend, sources } = options;
-  const edits = experiment.edits.flatMap((edit) => plannedEdits(edit, experimentFile));
+  const edits: EditPlan[] = [];
+  for (const edit of experiment.edits)
+    edits.push(...(await planEdit({ edit, model: experiment.model, experimentFile })));
   const arms = await Promise.all(
     experiment.arms.map(async (arm): Promise<PlannedArm> => {
       const sampling = { ...experiment.sampling, ...arm.sampling };
@@ -84,19 +65,21 @@ export async function planArms(options: {
     }),
   );
   const baseIdentity = { model: modelSha256, backend, version };
-  const modelIdentity = (edit: number): unknown => ({
-    ...baseIdentity,
-    rome: edits[edit]!.edit.rome ?? null,
-    requests: edits[edit]!.requests,
-  });
+  const editIdentity = (edit: number): unknown => {
+    const { editor, requests } = edits[edit]!;
+    if (!editor) return null;
+    const { identity, control = null } = editor;
+    // An id is a label.
+    return { identity, control, requests: requests.map(({ id: _, ...rest }) => rest) };
+  };
+  const modelIdentity = (edit: number): unknown => ({ ...baseIdentity, edit: editIdentity(edit) });
   const contextOf = (edit: number, arm: number, repeat: number): AnswerContext => {
     const planned = arms[arm]!;
     const { sampling } = planned;
     const parts = {
       modelSha256,
       backend,
-      edit: edits[edit]!.edit,
-      editRequests: edits[edit]!.requests,
+      edit: editIdentity(edit),
       arm: planned.arm,
       demonstrations: planned.demonstrations,
       files: planned.files,

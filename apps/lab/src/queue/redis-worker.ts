@@ -168,10 +168,10 @@ function maker(options: {
       if (edit?.index !== unit.edit) {
         dispose();
         const applied = await applyEdit({
-          ...plan.edits[unit.edit]!,
+          edit: plan.edits[unit.edit]!,
           model: opened.model,
           identity: plan.baseIdentity,
-          experimentFile,
+          statistics: notHere,
           ...quiet,
         });
         edit = { index: unit.edit, applied };
@@ -199,6 +199,11 @@ function maker(options: {
       return { answers: [...answers], failures: [...failures] };
     },
   };
+}
+
+/** Edits are computed by the process that runs, and sent with the units that need them. */
+async function notHere(): Promise<never> {
+  throw refusal('an edit did not come with its unit');
 }
 
 function refusal(why: string): SafeInferError {

@@ -6,7 +6,7 @@ import { besideExperiment } from '../arms/arm-files.ts';
 import { guideSources } from '../arms/guide-arm.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
 
-/** @throws BAD_ARGUMENT or NOT_FOUND naming the arm or edit. */
+/** Of arms; edits have `checkEdits`. @throws BAD_ARGUMENT or NOT_FOUND naming the arm. */
 export function checkAgainstModel(options: {
   readonly experiment: Experiment;
   readonly experimentFile: string;
@@ -21,7 +21,6 @@ export function checkAgainstModel(options: {
       { code: 'BAD_ARGUMENT', hint: `name a layer between 0 and ${nLayers - 1}` },
     );
   };
-  for (const { name, rome } of experiment.edits) checkLayer(`edit "${name}"`, rome?.layer);
   for (const { name, steer, guide } of experiment.arms) {
     checkLayer(`arm "${name}"`, steer?.safetyAmplification?.layer);
     checkLayer(`arm "${name}"`, steer?.vector?.layer);

@@ -1,10 +1,13 @@
 // The first half of a run: every answer of the plan into the store, edit by edit and arm by arm.
+import { join } from 'node:path';
 import type { Generate } from '@safeinfer/harmeval';
 import { armGenerate } from '../arms/arm-generate.ts';
 import { type BuiltArm, buildArm } from '../arms/build-arm.ts';
 import type { TermSources } from '../arms/term-sources.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
+import { statisticsOf } from '../edit/edit-statistics.ts';
 import { applyEdit } from '../edits/apply-edit.ts';
+import { momentsName } from '../edits/moments-name.ts';
 import { hasChatTemplate } from '../model/has-chat-template.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import { type Measured, termsOf } from '../plan/estimate.ts';
@@ -41,6 +44,8 @@ export async function generateAnswers(options: {
   readonly store: Store;
   readonly queue: WorkQueue;
   readonly failures: FailureBudget;
+  /** Of the run: statistics that are collected from texts stay there. */
+  readonly directory: string;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate) => void;
   /** A unit's answers are in the store. */
@@ -53,18 +58,25 @@ export async function generateAnswers(options: {
   const vectors: ArmVector[] = [];
   const keys: string[] = [];
   const measured: Measured = { rows: 0, seconds: 0 };
+  const statistics = statisticsOf({
+    model,
+    modelSha256: opened.sha256,
+    checkpoint: (settings) => join(options.directory, momentsName(settings)),
+    signal,
+    onProgress,
+  });
   for (const [edit, planned] of plan.edits.entries()) {
     using applied = await applyEdit({
-      ...planned,
+      edit: planned,
       model,
       identity: plan.baseIdentity,
-      experimentFile,
+      statistics,
       store,
       signal,
       onProgress,
     });
     keys.push(...applied.keys);
-    notes.push(...applied.notes.map((text) => ({ what: `edit ${planned.edit.name}`, text })));
+    notes.push(...applied.notes.map((text) => ({ what: `edit ${planned.name}`, text })));
     for (const [arm, { arm: config, demonstrations }] of plan.arms.entries()) {
       const built = await buildArm({
         arm: config,
@@ -78,7 +90,7 @@ export async function generateAnswers(options: {
         signal,
         onProgress,
       });
-      const what = `${planned.edit.name} / ${config.name}`;
+      const what = `${planned.name} / ${config.name}`;
       keys.push(...built.keys);
       notes.push(...built.notes.map((text) => ({ what, text })));
       if (built.vector) vectors.push({ edit, arm, vector: built.vector });

@@ -43,7 +43,7 @@ export async function* judgeAnswers(options: {
       yield toRecord({
         trial,
         arm: config.name,
-        edit: plan.edits[edit]!.edit.name,
+        edit: plan.edits[edit]!.name,
         benchmark,
         fact: fact?.name,
         repeat:

@@ -28,6 +28,8 @@ export async function runExperiment(options: {
   readonly sources: TermSources;
   readonly store: Store;
   readonly queue: WorkQueue;
+  /** Of the run. */
+  readonly directory: string;
   readonly signal: AbortSignal;
   readonly onProgress: (update: ProgressUpdate & { readonly asr?: AsrSoFar | undefined }) => void;
   readonly onRecord: (record: TrialRecord) => void;
@@ -43,7 +45,7 @@ export async function runExperiment(options: {
       done += unit.trials.length;
       asr.add(unit, cell, store);
       const current = asr.current();
-      const edit = plan.edits[cell.edit]!.edit.name;
+      const edit = plan.edits[cell.edit]!.name;
       const arm = plan.arms[cell.arm]!.arm.name;
       onProgress({
         phase: 'generate',

@@ -1,6 +1,7 @@
 // One run from start to end in its directory: what `run`, `resume` and `retry` have in common.
 import { createTermSources } from '../arms/term-sources.ts';
 import { version } from '../cli/version.ts';
+import { checkEdits } from '../edits/check-edits.ts';
 import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { rateName } from '../plan/estimate.ts';
@@ -55,6 +56,7 @@ export async function runSession(options: {
     backend: backend.name,
     sources,
   });
+  await checkEdits({ edits: plan.edits, model: opened.model });
   directory.write(
     'experiment.json',
     experimentJson({ run, directory: directory.path, backend, model: opened }),
@@ -86,6 +88,7 @@ export async function runSession(options: {
       sources,
       store,
       queue,
+      directory: directory.path,
       signal,
       onProgress: ({ asr, ...update }) => {
         progress.update(update);
@@ -104,8 +107,8 @@ export async function runSession(options: {
     if (rows > 0)
       store.remember(rateName(opened.sha256, backend.name), { rowsPerSecond: rows / seconds });
     for (const { edit, arm, vector } of outcome.vectors) {
-      const { edit: of, fact } = plan.edits[edit]!;
-      const state = fact === undefined ? of.name : `${of.name} ${fact.name}`;
+      const { name, fact } = plan.edits[edit]!;
+      const state = fact === undefined ? name : `${name} ${fact.name}`;
       const names = { arm: plan.arms[arm]!.arm.name, edit: state };
       const amplification = plan.arms[arm]!.arm.steer?.safetyAmplification;
       const file = headsFile({

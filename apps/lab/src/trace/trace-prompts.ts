@@ -95,7 +95,7 @@ function readFacts(path: string): TracePrompt[] {
 }
 
 /** Evenly spaced: files are ordered by relation. */
-function spread<T>(all: readonly T[], count: number): T[] {
+export function spread<T>(all: readonly T[], count: number): T[] {
   if (count >= all.length) return [...all];
   return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!);
 }

@@ -1,0 +1,32 @@
+// What of an experiment's edits only the open model can tell, before anything runs and anything is written.
+import { SafeInferError } from '@safeinfer/backend';
+import { checkLayer, prepareEdit } from '@safeinfer/editing';
+import type { Transformer } from '@safeinfer/transformer';
+import { checkStatistics } from '../edit/edit-statistics.ts';
+import type { EditPlan } from './plan-edit.ts';
+
+/** @throws BAD_ARGUMENT, BAD_TOKENIZER, NOT_FOUND, SINGULAR, naming the edit */
+export async function checkEdits(options: {
+  readonly edits: readonly EditPlan[];
+  readonly model: Transformer;
+}): Promise<void> {
+  const { edits, model } = options;
+  const seen = new Set<string>();
+  for (const { name, editor, requests } of edits) {
+    if (!editor) continue;
+    const { settings } = editor;
+    try {
+      for (const layer of settings.layers) checkLayer(model, layer);
+      const { factToken } = settings;
+      for (const request of requests)
+        prepareEdit({ model, request, factToken, contextTemplates: ['{}'] });
+      // Facts that are written each alone share their statistics.
+      if (!seen.has(name)) await checkStatistics({ settings, model });
+      seen.add(name);
+    } catch (error) {
+      if (!(error instanceof SafeInferError)) throw error;
+      const { code, hint } = error;
+      throw new SafeInferError(`edit "${name}": ${error.message}`, { code, hint, cause: error });
+    }
+  }
+}
