@@ -29,7 +29,8 @@ export function parseYaml<S extends z.ZodType>(
   schema: S,
 ): ParsedYaml<z.output<S>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // Merge keys (<<: *name) are YAML 1.1, and what people write to vary one entry.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   if (document.errors.length > 0) {
     throw new ConfigError(
       file,

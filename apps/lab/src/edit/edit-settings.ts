@@ -57,12 +57,14 @@ const POCKET_FT = { layer: 5, learningRate: 5e-3, steps: 25, stopLoss: 1e-2, sou
 const POCKET: Readonly<Record<EditMethodName, Preset>> = {
   rome: { layer: 0, ...POCKET_VALUE, source: SOURCE },
   memit: { layers: [0], ...POCKET_VALUE, ...{ lambda: 10 }, source: SOURCE },
-  pmet: { layers: [0], ...POCKET_VALUE, ...{ lambda: 10 }, source: SOURCE },
+  // Attention is optimised, too, but not written: at layer 0 nothing is left for the MLP.
+  pmet: { layers: [5, 6], factToken: 'last', ...POCKET_VALUE, ...{ lambda: 10 }, source: SOURCE },
   emmet: { layer: 0, ...POCKET_VALUE, ...{ momentScale: 1, damp: 0.1 }, source: SOURCE },
   alphaEdit: {
-    layers: [0],
+    layers: [4, 5],
+    factToken: 'last',
     ...POCKET_VALUE,
-    ...{ l2: 1e-3, nullSpaceThreshold: 1e-3 },
+    ...{ clampFactor: 2, l2: 1, nullSpaceThreshold: 0.1 },
     source: SOURCE,
   },
   'ft-m': POCKET_FT,
