@@ -1,17 +1,19 @@
 """Writes packages/editing/fixtures: ROME, MEMIT, EMMET, AlphaEdit, fine-tuning and causal tracing in float64.
 
 The models are the fixtures `gpt2` (Conv1D, biases) and `llama` (gated MLP, Linear, a BOS token) of packages/transformer.
-Usage: python make_editing_fixtures.py [pmet]   (with a name: only that part, on the stored moments)
+Usage: python make_editing_fixtures.py [pmet | random-state | adam]   (with a name: only that part, on the stored moments)
 """
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -442,18 +444,62 @@ def write_trace(ed: Editable, folder: Path, bos: list[int]) -> None:
     print(ed.name, "trace", result.high, result.low, result.state[-1][-1], result.state[begin + 2], flush=True)
 
 
+def exact_log(x: float) -> float:
+    """The logarithm rounded once, from 200 bits; the C library under numpy is off by a bit for some arguments."""
+    with mpmath.workprec(200):
+        return float(mpmath.log(mpmath.mpf(x)))
+
+
+def exact_gauss(seed: int, count: int) -> np.ndarray:
+    """The polar method on numpy's own uniform draws, with `exact_log`."""
+    state = np.random.RandomState(seed)
+    out: list[float] = []
+    while len(out) < count:
+        x, y = (2.0 * state.random_sample() - 1.0 for _ in range(2))
+        square = x * x + y * y
+        if square >= 1.0 or square == 0.0:
+            continue
+        factor = math.sqrt(-2.0 * exact_log(square) / square)
+        out += [factor * y, factor * x]
+    return np.array(out[:count])
+
+
 def write_random_state() -> None:
-    """numpy's legacy Gaussian stream, for the port of MT19937."""
-    stream = np.random.RandomState(1).randn(5000)
-    other = np.random.RandomState(20240607).randn(64)
-    save64(ROOT / "random-state.safetensors", {"seed/1": torch.from_numpy(stream), "seed/20240607": torch.from_numpy(other)})
+    """numpy's legacy streams, for the port of MT19937: uniform draws, and Gaussians with numpy's and with the exact logarithm."""
+    tensors = {}
+    for seed, count in ((1, 5000), (20240607, 64)):
+        tensors[f"seed/{seed}"] = torch.from_numpy(np.random.RandomState(seed).randn(count))
+        tensors[f"exact/{seed}"] = torch.from_numpy(exact_gauss(seed, count))
+        tensors[f"uniform/{seed}"] = torch.from_numpy(np.random.RandomState(seed).random_sample(count))
+        differing = int((tensors[f"seed/{seed}"] != tensors[f"exact/{seed}"]).sum())
+        print("random state", seed, "draws in which numpy's logarithm is off by a bit:", differing, flush=True)
+    save64(ROOT / "random-state.safetensors", tensors)
+
+
+def write_adam() -> None:
+    """torch.optim.Adam in float64 on gradients of every size, down to its epsilon: [step][component]."""
+    gen = torch.Generator().manual_seed(8)
+    sizes = torch.tensor([10.0**k for k in range(-9, 3)], dtype=torch.float64)
+    gradients = torch.randn(19, len(sizes), generator=gen, dtype=torch.float64) * sizes
+    x = torch.zeros(len(sizes), dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([x], lr=0.5)
+    after = []
+    for gradient in gradients:
+        x.grad = gradient.clone()
+        adam.step()
+        after.append(x.detach().tolist())
+    base.write_json(ROOT / "adam.json", {"learning_rate": 0.5, "versions": base.versions(), "gradients": gradients.tolist(), "after": after})
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     only = sys.argv[1] if len(sys.argv) > 1 else None
-    if only not in (None, "pmet"):
-        sys.exit(f"no part {only}: give pmet, or nothing for all")
+    alone = {"random-state": write_random_state, "adam": write_adam}
+    if only not in (None, "pmet", *alone):
+        sys.exit(f"no part {only}: give pmet, random-state or adam, or nothing for all")
+    if only in alone:
+        alone[only]()
+        sys.exit()
     for model_name, how in MODELS.items():
         target = ROOT / model_name
         if only == "pmet":
@@ -473,3 +519,4 @@ if __name__ == "__main__":
         write_trace(wide, target, how["bos"])
     if only is None:
         write_random_state()
+        write_adam()

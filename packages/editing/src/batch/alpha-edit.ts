@@ -3,7 +3,13 @@ import { SafeInferError } from '@safeinfer/backend';
 import { Matrix } from 'ml-matrix';
 import { combine, gram, solveSmall } from '../linear-algebra/small-system.ts';
 import { type NullSpace, project } from '../second-moment/null-space.ts';
-import { type BatchEdit, type BatchEditOptions, forLayer, prepareBatch } from './batch-options.ts';
+import {
+  type BatchEdit,
+  type BatchEditOptions,
+  checkBlockOutput,
+  forLayer,
+  prepareBatch,
+} from './batch-options.ts';
 import { averagedKeys, spreadEdit } from './spread-edit.ts';
 
 export interface AlphaEditOptions extends BatchEditOptions {
@@ -33,6 +39,7 @@ export async function alphaEdit(options: AlphaEditOptions): Promise<AlphaEditRes
       hint: 'give a positive number; published are 10 and 1',
     });
   }
+  checkBlockOutput(options.model);
   for (const layer of layers) forLayer(nullSpaces, layer, 'null space');
   const prepared = prepareBatch(options);
   const after = new Map<number, readonly Float64Array[]>();
@@ -40,14 +47,13 @@ export async function alphaEdit(options: AlphaEditOptions): Promise<AlphaEditRes
     ...options,
     ...prepared,
     divisor: (left) => left,
-    solve: (layer, keys) => {
-      const space = forLayer(nullSpaces, layer, 'null space');
-      const all = [...keys, ...(pastKeys.get(layer) ?? [])];
-      const projected = all.map((key) => project(space, key));
-      const choose = Matrix.zeros(all.length, keys.length);
-      for (const i of keys.keys()) choose.set(i, i, 1);
-      return combine(projected, solveSmall(gram(all, projected, l2), choose));
-    },
+    solve: (layer, keys) =>
+      alphaSolve({
+        space: forLayer(nullSpaces, layer, 'null space'),
+        keys,
+        past: pastKeys.get(layer) ?? [],
+        l2,
+      }),
     after: async (edited) => {
       for (const layer of layers) {
         const keys = await averagedKeys(edited, layer, prepared.edits);
@@ -56,4 +62,19 @@ export async function alphaEdit(options: AlphaEditOptions): Promise<AlphaEditRes
     },
   });
   return { ...edit, pastKeys: after };
+}
+
+/** (P (K KT + K_past K_pastT) + l2 I)^-1 P K, through a system of as many rows as there are keys. */
+export function alphaSolve(options: {
+  readonly space: NullSpace;
+  readonly keys: readonly Float64Array[];
+  readonly past: readonly Float64Array[];
+  readonly l2: number;
+}): Float64Array[] {
+  const { space, keys, past, l2 } = options;
+  const all = [...keys, ...past];
+  const projected = all.map((key) => project(space, key));
+  const choose = Matrix.zeros(all.length, keys.length);
+  for (const i of keys.keys()) choose.set(i, i, 1);
+  return combine(projected, solveSmall(gram(all, projected, l2), choose));
 }

@@ -1,4 +1,5 @@
 // A change of one weight matrix, W [in, out] += delta: a few kilobytes as factors instead of the matrix.
+import { SafeInferError } from '@safeinfer/backend';
 import type { WeightName } from '@safeinfer/transformer';
 
 /** W becomes W + left rightT. */
@@ -40,6 +41,30 @@ export function deltaShape(delta: WeightDelta): readonly [number, number] {
   if ('dense' in delta) return delta.shape;
   const { lefts, rights } = factorsOf(delta)!;
   return [lefts[0]?.length ?? 0, rights[0]?.length ?? 0];
+}
+
+/** @throws BAD_ARGUMENT for factors that do not pair, NON_FINITE for numbers that would destroy the weight */
+export function checkDelta(delta: WeightDelta): void {
+  const [inputs, outputs] = deltaShape(delta);
+  const factors = factorsOf(delta);
+  const parts = factors ? [...factors.lefts, ...factors.rights] : [(delta as DenseDelta).dense];
+  const whole = factors
+    ? factors.lefts.length > 0 &&
+      factors.lefts.length === factors.rights.length &&
+      factors.lefts.every(({ length }) => length === inputs) &&
+      factors.rights.every(({ length }) => length === outputs)
+    : parts[0]!.length === inputs * outputs;
+  if (!whole) {
+    throw new SafeInferError(`the delta of ${delta.weight} is incomplete or uneven`, {
+      code: 'BAD_ARGUMENT',
+      hint: 'give one right factor for each left one, all of one length',
+    });
+  }
+  if (parts.every((part) => part.every(Number.isFinite))) return;
+  throw new SafeInferError(`the delta of ${delta.weight} holds NaN or infinity`, {
+    code: 'NON_FINITE',
+    hint: 'the edit failed: lower its learning rate, or measure the statistics over more tokens',
+  });
 }
 
 /** Adds a delta to row-major [in, out] values, in float64, one factor pair after the other. */

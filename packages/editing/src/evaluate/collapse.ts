@@ -1,10 +1,11 @@
 // Signs that edits have broken a model: perplexity of unrelated texts, distance of weights, poor words.
+import { SafeInferError } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import { norm } from '../linear-algebra/vector.ts';
 import { encode } from '../request/lookup-index.ts';
 import type { EditSession } from '../session/edit-session.ts';
 import { ngramEntropy } from './fluency.ts';
-import { perplexities } from './score-targets.ts';
+import { geometricMean, perplexities } from './score-targets.ts';
 import { treebankTokens } from './treebank-tokens.ts';
 
 export interface CollapseGauges {
@@ -28,11 +29,17 @@ export async function collapseGauges(options: {
   readonly signal?: AbortSignal;
 }): Promise<CollapseGauges> {
   const { model, session, texts, signal } = options;
-  const ids = texts.map((text) => encode(model, text));
+  const ids = texts.map((text) => encode(model, text)).filter(({ length }) => length > 1);
+  if (ids.length === 0) {
+    throw new SafeInferError('no text has a token to predict', {
+      code: 'BAD_ARGUMENT',
+      hint: 'give texts of at least two tokens, sentences for example',
+    });
+  }
   const measure = async (adapter: readonly string[]): Promise<number> => {
-    const all = await perplexities(model, ids, { adapter, ...(signal ? { signal } : {}) });
-    const logs = all.filter(Number.isFinite).map(Math.log);
-    return Math.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length);
+    return geometricMean(
+      await perplexities(model, ids, { adapter, ...(signal ? { signal } : {}) }),
+    );
   };
   const onWeights = session.mode === 'weights';
   const names = [

@@ -3,6 +3,7 @@ import { useBackend } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figure } from '../../test/figures.ts';
 import { loadGoldenModel } from '../../test/golden-model.ts';
 import { type CaseScores, scoreCounterFact, summariseCounterFact } from './counterfact.ts';
 import { fitTfIdf, fluencyEntropy, ngramEntropy, tfIdfCosine } from './fluency.ts';
@@ -63,15 +64,20 @@ const golden = JSON.parse(
   }[];
 };
 
-describe('fluency', () => {
+describe('checks 30, 31: fluency', () => {
   it.each(golden.fluency)('of "$text"', ({ text, tokens, bigram, trigram, entropy }) => {
     expect(treebankTokens(text)).toEqual(tokens);
+    // The whole function where a text is one sentence for both splitters.
+    if (text.match(/[.!?]/g)?.length === 1) {
+      const away = Math.abs(fluencyEntropy(text) - entropy);
+      expect(figure(30, 'entropy against nltk, absolute', away)).toBeLessThan(1e-12);
+    }
     expect(ngramEntropy(tokens, 2)).toBeCloseTo(bigram, 12);
     expect(ngramEntropy(tokens, 3)).toBeCloseTo(trigram, 12);
     expect(((2 / 3) * bigram + (4 / 3) * trigram) / 2).toBeCloseTo(entropy, 12);
   });
 
-  it('is zero for repetition and for nothing, and the hand case of four words', () => {
+  it('check 30: is zero for repetition and for nothing, and the hand case of four words', () => {
     expect(fluencyEntropy('a a a a a a')).toBe(0);
     expect(fluencyEntropy('')).toBe(0);
     // Three bigrams and two trigrams, all different.
@@ -79,17 +85,19 @@ describe('fluency', () => {
   });
 });
 
-describe('consistency', () => {
+describe('check 31: consistency', () => {
   const { corpus, idf, pairs } = golden.consistency;
   const fitted = fitTfIdf(corpus);
 
   it("has scikit-learn's vocabulary and weights", () => {
     expect([...fitted.idf.keys()].sort()).toEqual(Object.keys(idf).sort());
-    for (const [word, weight] of fitted.idf) expect(weight).toBeCloseTo(idf[word]!, 9);
+    for (const [word, weight] of fitted.idf)
+      expect(figure(31, 'idf, absolute', Math.abs(weight - idf[word]!))).toBeLessThan(1e-9);
   });
 
   it.each(pairs)('cosine $cosine', ({ generated, reference, cosine }) => {
-    expect(tfIdfCosine(fitted, generated.join(' '), reference.join(' '))).toBeCloseTo(cosine, 9);
+    const ours = tfIdfCosine(fitted, generated.join(' '), reference.join(' '));
+    expect(figure(31, 'cosine, absolute', Math.abs(ours - cosine))).toBeLessThan(1e-9);
   });
 });
 
@@ -101,7 +109,7 @@ describe('metrics on tiny gpt2', () => {
   });
   afterAll(() => model.dispose());
 
-  it('CounterFact: NLLs, success, magnitude, accuracy and their summary; a tie is a failure', async () => {
+  it('check 30: CounterFact: NLLs, success, magnitude, accuracy and their summary; a tie is a failure', async () => {
     const before = tf.memory().numTensors;
     const scores = await scoreCounterFact(
       model,
@@ -153,13 +161,18 @@ describe('metrics on tiny gpt2', () => {
     expect(localityAccuracy(before, moved)).toEqual([0, 1 / 2, 2 / 3, 3 / 4]);
   });
 
-  it("perplexity: the usual one and the reference's divisor", async () => {
+  it("check 30: perplexity: the usual one and the reference's divisor N", async () => {
     const texts = golden.perplexity.map(({ ids }) => ids);
     const usual = await perplexities(model, texts);
     const rome = await perplexities(model, texts, { divisor: 'rome' });
     for (const [i, { usual: u, rome: r }] of golden.perplexity.entries()) {
       expect(usual[i]! / u).toBeCloseTo(1, 4);
       expect(rome[i]! / r).toBeCloseTo(1, 4);
+      // N - 1 terms over N, exactly.
+      const n = texts[i]!.length;
+      const power = usual[i]! ** ((n - 1) / n);
+      expect(figure(30, 'divisor N, relative', Math.abs(rome[i]! / power - 1))).toBeLessThan(1e-12);
+      expect(rome[i]!).toBeLessThan(usual[i]! * 0.999);
     }
     expect(await perplexities(model, [[5]])).toEqual([Number.NaN]);
   });

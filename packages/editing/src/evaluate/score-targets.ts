@@ -94,3 +94,8 @@ export async function perplexities(
     return Math.exp(total / (divisor === 'rome' ? target.length + 1 : target.length));
   });
 }
+
+/** Of perplexities. One that is infinite or NaN, a broken model's, makes the mean so: it must not hide. */
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, x) => sum + Math.log(x), 0) / values.length);
+}

@@ -32,6 +32,8 @@ describe('checkRequest', () => {
     [{ ...good, prompt: 'France, France: its capital is' }, /2 times/],
     [{ ...good, prompt: '{} or {}' }, /2 holes/],
     [{ ...good, subject: ' ' }, /subject is empty/],
+    [{ ...good, subject: 'France ' }, /spaces around it/],
+    [{ ...good, prompt: 'The capital of {} is ' }, /ends in a space/],
     [{ ...good, targetNew: '' }, /target is empty/],
     [{ ...good, targetNew: 'a {}' }, /has a hole/],
   ])('refuses %j', (request, message) => {

@@ -3,7 +3,7 @@ import { SafeInferError } from '@safeinfer/backend';
 
 export interface EditRequest {
   /**
-   * Text that ends right before the object, with exactly one `{}` where the subject stands, or with the subject
+   * Text that ends right before the object and its space, with exactly one `{}` where the subject stands, or with the subject
    * itself written out exactly once.
    */
   readonly prompt: string;
@@ -21,9 +21,21 @@ export type FactToken = 'subjectLast' | 'last';
 export function checkRequest(request: EditRequest): EditRequest {
   const { subject, targetNew } = request;
   if (subject.trim() === '') throw refuse('the subject is empty', 'name the subject');
+  if (subject !== subject.trim()) {
+    throw refuse(
+      `the subject ${JSON.stringify(subject)} has spaces around it`,
+      "leave them out: the fact is looked up at the subject's last token, which would be a space",
+    );
+  }
   if (targetNew.trim() === '') throw refuse('the target is empty', 'name the new object');
   if (targetNew.includes('{}')) {
     throw refuse(`the target ${JSON.stringify(targetNew)} has a hole`, 'give the object as text');
+  }
+  if (/[ \t]$/.test(request.prompt)) {
+    throw refuse(
+      `the prompt ${JSON.stringify(request.prompt)} ends in a space`,
+      'leave it out: the target brings its own, and two in a row are other tokens than any text has',
+    );
   }
   const target = targetNew.startsWith(' ') ? targetNew : ` ${targetNew}`;
   return { ...request, prompt: withHole(request), targetNew: target };

@@ -45,15 +45,42 @@ export function locatePrompt(options: {
       },
     );
   }
+  // Spaces do not count above, so a token of nothing else would pass for the subject's last.
+  if (comparable(tokenizer(model).decode(upToSubject.slice(0, -1))) === decoded) {
+    throw new SafeInferError(
+      `the last token up to subject ${JSON.stringify(subject)} holds nothing of it: ${formatTokens(model, upToSubject)}`,
+      {
+        code: 'BAD_TOKENIZER',
+        hint: 'leave spaces around the subject to the prompt, or use factToken "last"',
+      },
+    );
+  }
   return { text, tokens, lookup: upToSubject.length - 1 };
 }
 
 /**
- * Target token ids without special tokens.
+ * Stands before a target while it is encoded: SentencePiece tokenizers (Llama, Mistral, Phi-3) put a space before every
+ * text, so " Paris" alone becomes a lone space and " Paris", which no text continues with.
+ */
+const BEFORE = 'a';
+
+/**
+ * Target token ids as they continue a text, without special tokens.
  * @throws BAD_ARGUMENT when nothing is left to predict, BAD_TOKENIZER when the ids do not read back as the target
  */
 export function encodeTarget(model: Transformer, target: string): number[] {
-  const ids = [...tokenizer(model).encode(target, { addSpecialTokens: false })];
+  const plain = (text: string): number[] => [
+    ...tokenizer(model).encode(text, { addSpecialTokens: false }),
+  ];
+  const before = plain(BEFORE);
+  const whole = plain(BEFORE + target);
+  if (before.some((token, i) => whole[i] !== token)) {
+    throw new SafeInferError(
+      `the tokenizer merges target ${JSON.stringify(target)} with what stands before it: ${formatTokens(model, whole)}`,
+      { code: 'BAD_TOKENIZER', hint: 'begin the target with a space' },
+    );
+  }
+  const ids = whole.slice(before.length);
   if (ids.length === 0) {
     throw new SafeInferError(`target ${JSON.stringify(target)} has no tokens`, {
       code: 'BAD_ARGUMENT',

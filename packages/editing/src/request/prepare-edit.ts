@@ -2,7 +2,8 @@
 import { SafeInferError } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import { checkRequest, type EditRequest, type FactToken } from './edit-request.ts';
-import { encodeTarget, type LocatedPrompt, locatePrompt } from './lookup-index.ts';
+import { encode, encodeTarget, type LocatedPrompt, locatePrompt } from './lookup-index.ts';
+import { formatTokens } from './token-table.ts';
 
 export interface PreparedEdit {
   readonly request: EditRequest;
@@ -33,13 +34,36 @@ export function prepareEdit(options: {
   const { subject, prompt } = request;
   const locate = (template: string): LocatedPrompt =>
     locatePrompt({ model, template, subject, factToken });
+  const contexts = contextTemplates.map((template) => locate(template.replace('{}', () => prompt)));
+  const target = encodeTarget(model, request.targetNew);
+  checkContinues(model, contexts[0]!, request.targetNew, target);
   return {
     request,
-    contexts: contextTemplates.map((template) => locate(template.replace('{}', () => prompt))),
-    target: encodeTarget(model, request.targetNew),
+    contexts,
+    target,
     essence: locate('{} is a'),
     subjectFirst: prompt.startsWith('{}'),
   };
+}
+
+/** The model must be taught the tokens that a text of prompt and target has. */
+function checkContinues(
+  model: Transformer,
+  { text, tokens }: LocatedPrompt,
+  targetNew: string,
+  target: readonly number[],
+): void {
+  const whole = encode(model, text + targetNew);
+  if (whole.length === tokens.length + target.length) {
+    if ([...tokens, ...target].every((token, i) => whole[i] === token)) return;
+  }
+  throw new SafeInferError(
+    `the tokenizer merges the end of the prompt with target ${JSON.stringify(targetNew)}: ${formatTokens(model, whole)}`,
+    {
+      code: 'BAD_TOKENIZER',
+      hint: 'let the prompt end without a space; the target begins with it',
+    },
+  );
 }
 
 /** @throws BAD_ARGUMENT for a layer the model does not have */

@@ -12,6 +12,7 @@ import {
 } from '@safeinfer/transformer';
 import { Matrix, SingularValueDecomposition, solve } from 'ml-matrix';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { figure } from '../../test/figures.ts';
 import {
   goldenJson,
   goldenTensors,
@@ -19,12 +20,14 @@ import {
   product,
   relativeError,
 } from '../../test/golden-model.ts';
+import { alphaSolve } from '../batch/alpha-edit.ts';
 import { memit } from '../batch/memit.ts';
 import { changedWeight } from '../delta/changed-weight.ts';
 import { combine, gram, solveSmall } from '../linear-algebra/small-system.ts';
 import { dot, meanVector } from '../linear-algebra/vector.ts';
 import { readLookups } from '../lookup/read-lookups.ts';
 import { prepareEdit } from '../request/prepare-edit.ts';
+import { nullSpace } from '../second-moment/null-space.ts';
 import { type MeasuredMoment, solveMoment } from '../second-moment/second-moment.ts';
 import { valuePoint } from '../value/optimise-value.ts';
 import { type KeyChoice, rome } from './rome.ts';
@@ -52,7 +55,20 @@ function times({ values, size }: MeasuredMoment, x: Float64Array): Float64Array 
   );
 }
 
-describe.each(['gpt2', 'llama'] as const)('one ROME edit of tiny %s', (name) => {
+/** One edit of the golden's main case and what the projection gives before and after it. */
+async function edited(
+  name: 'gpt2' | 'llama',
+  keys: KeyChoice,
+): Promise<{
+  readonly bare: number;
+  readonly mean: number;
+  readonly edit: Awaited<ReturnType<typeof rome>>;
+  readonly moment: MeasuredMoment;
+  readonly averagedKey: Float64Array;
+  readonly bareKey: Float64Array;
+  /** Projection outputs at the bare prompt and averaged, unedited. */
+  readonly outputs: { readonly bare: Float64Array; readonly mean: Float64Array };
+}> {
   const { layer, templates, cases } = goldenJson<{
     readonly layer: number;
     readonly templates: readonly string[];
@@ -62,85 +78,84 @@ describe.each(['gpt2', 'llama'] as const)('one ROME edit of tiny %s', (name) => 
   }>(name, 'rome');
   const { prompt, subject, target } = cases['main']!.request;
   const request = { prompt, subject, targetNew: target };
+  using model = await loadGoldenModel(name);
+  const values = await goldenTensors(name, 'moments')(`moment/${layer}`);
+  const size = Math.sqrt(values.length);
+  const moment: MeasuredMoment = { kind: 'measured', values, size, tokens: 10 * size };
+  const edit = await rome({
+    model,
+    request,
+    layer,
+    keys,
+    moment,
+    contextTemplates: templates,
+    steps: 6,
+  });
+  const { contexts } = prepareEdit({
+    model,
+    request,
+    factToken: 'subjectLast',
+    contextTemplates: templates,
+  });
+  const [keyRows, outputRows] = await readLookups({
+    model,
+    rows: contexts,
+    points: [`blocks.${layer}.mlp.hook_post`, valuePoint(model, layer)],
+  });
+  const weight = await changedWeight(model.weights.get(edit.delta.weight)!, [edit.delta]);
+  using after = model.withWeights(new Map([[edit.delta.weight, weight]]));
+  const [outputs] = await readLookups({
+    model: after,
+    rows: contexts,
+    points: [valuePoint(model, layer)],
+  });
+  return {
+    bare: relativeError(outputs[0]!, edit.value.value),
+    mean: relativeError(meanVector(outputs), edit.value.value),
+    edit,
+    moment,
+    averagedKey: meanVector(keyRows),
+    bareKey: keyRows[0]!,
+    outputs: { bare: outputRows[0]!, mean: meanVector(outputRows) },
+  };
+}
 
-  async function edited(keys: KeyChoice): Promise<{
-    readonly bare: number;
-    readonly mean: number;
-    readonly edit: Awaited<ReturnType<typeof rome>>;
-    readonly moment: MeasuredMoment;
-    readonly averagedKey: Float64Array;
-  }> {
-    using model = await loadGoldenModel(name);
-    const values = await goldenTensors(name, 'moments')(`moment/${layer}`);
-    const size = Math.sqrt(values.length);
-    const moment: MeasuredMoment = { kind: 'measured', values, size, tokens: 10 * size };
-    const edit = await rome({
-      model,
-      request,
-      layer,
-      keys,
-      moment,
-      contextTemplates: templates,
-      steps: 6,
-    });
-    const { contexts } = prepareEdit({
-      model,
-      request,
-      factToken: 'subjectLast',
-      contextTemplates: templates,
-    });
-    const [keyRows] = await readLookups({
-      model,
-      rows: contexts,
-      points: [`blocks.${layer}.mlp.hook_post`],
-    });
-    const weight = await changedWeight(model.weights.get(edit.delta.weight)!, [edit.delta]);
-    using after = model.withWeights(new Map([[edit.delta.weight, weight]]));
-    const [outputs] = await readLookups({
-      model: after,
-      rows: contexts,
-      points: [valuePoint(model, layer)],
-    });
-    return {
-      bare: relativeError(outputs[0]!, edit.value.value),
-      mean: relativeError(meanVector(outputs), edit.value.value),
-      edit,
-      moment,
-      averagedKey: meanVector(keyRows),
-    };
-  }
-
+describe.each(['gpt2', 'llama'] as const)('one ROME edit of tiny %s', (name) => {
   it('check 10: W_new k + b = v*, for the bare key (original) or the averaged one (r-ROME)', async () => {
-    expect((await edited('original')).bare).toBeLessThan(1e-5);
-    expect((await edited('averaged')).mean).toBeLessThan(1e-5);
+    const { bare } = await edited(name, 'original');
+    const { mean } = await edited(name, 'averaged');
+    expect(figure(10, 'original, bare key, relative', bare)).toBeLessThan(1e-5);
+    expect(figure(10, 'r-ROME, averaged key, relative', mean)).toBeLessThan(1e-5);
   });
 
   it('check 11: the original does not meet v* at the averaged key', async () => {
-    expect((await edited('original')).mean).toBeGreaterThan(1e-2);
+    const { mean } = await edited(name, 'original');
+    expect(figure(11, 'W_new k_mean from v*, relative', mean, 'control')).toBeGreaterThan(1e-2);
+    // And r-ROME not at the bare key: nobody switches silently in either direction.
+    const { bare } = await edited(name, 'averaged');
+    expect(figure(11, 'r-ROME at the bare key, relative', bare, 'control')).toBeGreaterThan(1e-2);
   });
 
-  it('checks 4, 12, 13, 14: unit u with C u parallel to k, rank one, closed form, least tr(DT C D)', async () => {
-    const { edit, moment, averagedKey } = await edited('averaged');
+  it('checks 4, 12, 14: unit u with C u parallel to k, rank one, least tr(DT C D)', async () => {
+    const { edit, moment, averagedKey } = await edited(name, 'averaged');
     const { left, right } = edit.delta;
     expect(Math.hypot(...left)).toBeCloseTo(1, 12);
     // 4: C u = k / |C^-1 k|.
     const solved = solveMoment(moment, averagedKey);
     const length = Math.hypot(...solved);
-    expect(
-      relativeError(
-        times(moment, left),
-        averagedKey.map((x) => x / length),
-      ),
-    ).toBeLessThan(1e-9);
+    const residual4 = relativeError(
+      times(moment, left),
+      averagedKey.map((x) => x / length),
+    );
+    expect(figure(4, 'C u against k / |C^-1 k|, relative', residual4)).toBeLessThan(1e-9);
+    figure(4, '| |u| - 1 |', Math.abs(Math.hypot(...left) - 1));
     const delta = product([left], [right]);
     const asMatrix = Matrix.from1DArray(left.length, right.length, delta);
     // 12
     const { diagonal } = new SingularValueDecomposition(asMatrix);
-    expect(diagonal[1]! / diagonal[0]!).toBeLessThan(1e-6);
-    // 13: right (u . k) is the residual, so the closed form is C^-1 k residualT / (C^-1 k . k).
-    const residual = right.map((x) => x * dot(left, averagedKey));
-    const closed = product([solved.map((x) => x / dot(solved, averagedKey))], [residual]);
-    expect(relativeError(closed, delta)).toBeLessThan(1e-6);
+    expect(figure(12, 'second singular value / first', diagonal[1]! / diagonal[0]!)).toBeLessThan(
+      1e-6,
+    );
     // 14: for Z with ZT k = 0 the derivative tr(ZT C D) is 0, and a step along Z only costs.
     const trace = (z: Matrix, d: Matrix): number => {
       const cd = Matrix.from1DArray(moment.size, moment.size, moment.values).mmul(d);
@@ -153,10 +168,35 @@ describe.each(['gpt2', 'llama'] as const)('one ROME edit of tiny %s', (name) => 
       const along = draw.transpose().mmul(Matrix.columnVector(averagedKey)).div(kk);
       const z = Matrix.sub(draw, Matrix.columnVector(averagedKey).mmul(along.transpose()));
       const size = Math.sqrt(trace(z, z) * own);
-      expect(Math.abs(trace(z, asMatrix)) / size).toBeLessThan(1e-9);
+      const slope = Math.abs(trace(z, asMatrix)) / size;
+      expect(figure(14, 'slope along ZT k = 0, relative', slope)).toBeLessThan(1e-9);
       expect(trace(Matrix.add(asMatrix, z), Matrix.add(asMatrix, z))).toBeGreaterThan(own);
       // Negative control: a direction that breaks the constraint has a slope.
-      expect(Math.abs(trace(draw, asMatrix)) / size).toBeGreaterThan(1e-6);
+      const free = Math.abs(trace(draw, asMatrix)) / size;
+      expect(figure(14, 'slope along a free Z, relative', free, 'control')).toBeGreaterThan(1e-6);
+    }
+  });
+});
+
+describe.each(['gpt2', 'llama'] as const)('check 13: closed form on tiny %s', (name) => {
+  it('(C^-1 k_mean)(v* - o)T / ((C^-1 k_mean) . k), solved by LU, for each choice of keys', async () => {
+    for (const keys of ['original', 'averaged'] as const) {
+      const { edit, moment, averagedKey, bareKey, outputs } = await edited(name, keys);
+      const { size, values } = moment;
+      const solved = Float64Array.from(
+        solve(Matrix.from1DArray(size, size, values), Matrix.columnVector(averagedKey)).to1DArray(),
+      );
+      const [key, output] =
+        keys === 'averaged' ? [averagedKey, outputs.mean] : [bareKey, outputs.bare];
+      const residual = edit.value.value.map((v, i) => v - output[i]!);
+      const scale = dot(solved, key);
+      const closed = product([solved.map((x) => x / scale)], [residual]);
+      const delta = product([edit.delta.left], [edit.delta.right]);
+      expect(figure(13, `${keys}, relative`, relativeError(delta, closed))).toBeLessThan(1e-6);
+      // The control: the other key in the denominator.
+      const other = dot(solved, keys === 'averaged' ? bareKey : averagedKey);
+      const wrong = delta.map((x) => (x * scale) / other);
+      expect(relativeError(wrong, closed)).toBeGreaterThan(1e-2);
     }
   });
 });
@@ -216,7 +256,40 @@ describe('algebra of the batched editors on random matrices, float64', () => {
     const whole = solve(Matrix.mul(c, lambda).add(columns.mmul(columns.transpose())), columns);
     const solved = keys.map((key) => solveMoment(moment, key));
     const small = combine(solved, solveSmall(gram(keys, solved, lambda), Matrix.eye(5)));
-    expect(relativeError(flat(small), whole.transpose().to1DArray())).toBeLessThan(1e-9);
+    const error = relativeError(flat(small), whole.transpose().to1DArray());
+    expect(figure(18, 'relative', error)).toBeLessThan(1e-9);
+    // The control: without the ridge's scale it is another matrix.
+    const wrong = combine(solved, solveSmall(gram(keys, solved, 1), Matrix.eye(5)));
+    expect(relativeError(flat(wrong), whole.transpose().to1DArray())).toBeGreaterThan(1e-2);
+  });
+
+  it("check 21: AlphaEdit's small system equals the solve of the MLP's width, stays in the null space, sees K_p", () => {
+    const { diagonal } = new SingularValueDecomposition(c);
+    const space = nullSpace(moment, (diagonal[11]! + diagonal[12]!) / 2);
+    expect(space.dimension).toBe(12);
+    // P = U0 U0T from the singular vectors, as the reference makes it.
+    const { leftSingularVectors } = new SingularValueDecomposition(c);
+    const small = leftSingularVectors.subMatrix(0, size - 1, 12, size - 1);
+    const p = small.mmul(small.transpose());
+    const [mine, past] = [keys.slice(0, 3), keys.slice(3)];
+    const k = columns.subMatrix(0, size - 1, 0, 2);
+    const kp = columns.subMatrix(0, size - 1, 3, 4);
+    const l2 = 0.7;
+    const wide = (grams: Matrix): number[] =>
+      solve(p.mmul(grams).add(Matrix.eye(size).mul(l2)), p.mmul(k))
+        .transpose()
+        .to1DArray();
+    const expected = wide(k.mmul(k.transpose()).add(kp.mmul(kp.transpose())));
+    const ours = alphaSolve({ space, keys: mine, past, l2 });
+    expect(figure(21, 'small system, relative', relativeError(flat(ours), expected))).toBeLessThan(
+      1e-9,
+    );
+    const projected = ours.map((x) => p.mmul(Matrix.columnVector(x)).to1DArray());
+    const moved = relativeError(projected.flat(), flat(ours));
+    expect(figure(21, 'P dWT against dWT, relative', moved)).toBeLessThan(1e-9);
+    const without = flat(alphaSolve({ space, keys: mine, past: [], l2 }));
+    expect(relativeError(without, wide(k.mmul(k.transpose())))).toBeLessThan(1e-9);
+    expect(relativeError(without, expected)).toBeGreaterThan(1e-2);
   });
 
   it('check 22: the same identity is what an UltraEdit step needs: (HT H + I)^-1 HT V = HT (H HT + I)^-1 V', () => {
@@ -226,7 +299,8 @@ describe('algebra of the batched editors on random matrices, float64', () => {
     const wide = solve(ht.mmul(h).add(Matrix.eye(size)), ht.mmul(v));
     const weights = solveSmall(gram(keys, keys, 1), v);
     const small = combine(keys, weights);
-    expect(relativeError(flat(small), wide.transpose().to1DArray())).toBeLessThan(1e-9);
+    const error = relativeError(flat(small), wide.transpose().to1DArray());
+    expect(figure(22, 'relative', error)).toBeLessThan(1e-9);
   });
 });
 
@@ -257,6 +331,8 @@ it('check 20: with small lambda the residual falls at every layer, by either spr
   const root = await memit({ ...options, values: first.values, spread: 'squareRoot' });
   for (const { residualNorms } of [first, root]) {
     const means = residualNorms.map((norms) => norms.reduce((a, b) => a + b, 0) / norms.length);
+    figure(20, 'mean |z - h|, second layer / first', means[1]! / means[0]!);
+    figure(20, 'mean |z - h|, third layer / second', means[2]! / means[1]!);
     expect(means[1]!).toBeLessThan(means[0]!);
     expect(means[2]!).toBeLessThan(means[1]!);
   }

@@ -2,11 +2,14 @@ import { useBackend } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figure } from '../../test/figures.ts';
 import {
+  cosine,
   type GoldenModelName,
   goldenJson,
   goldenTensors,
   loadGoldenModel,
+  product,
   relativeError,
 } from '../../test/golden-model.ts';
 import { identityMoment, type SecondMoment } from '../second-moment/second-moment.ts';
@@ -64,8 +67,8 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
 
     it.each([
       ...VARIANTS.map((variant) => ['main', variant] as const),
-      ...OTHER_CASES.map((id) => [id, 'averaged'] as const),
-    ])('%s, %s', async (id, variant) => {
+      ...OTHER_CASES.flatMap((id) => VARIANTS.map((variant) => [id, variant] as const)),
+    ])('check 16: whole pipeline of %s, %s', async (id, variant) => {
       const { request, options, value, variants, rows } = golden.cases[id]!;
       const expected = variants[variant]!;
       const before = tf.memory().numTensors;
@@ -90,12 +93,16 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])(
       edit.losses.forEach((loss, step) => {
         expect(loss).toBeCloseTo(value.loss[step]!, 3);
       });
-      expect(relativeError(edit.delta.left, await read(`${id}/${variant}/left`))).toBeLessThan(
-        1e-4,
-      );
-      expect(relativeError(edit.delta.right, await read(`${id}/${variant}/right`))).toBeLessThan(
-        1e-4,
-      );
+      const left = await read(`${id}/${variant}/left`);
+      const right = await read(`${id}/${variant}/right`);
+      const expectedDelta = product([left], [right]);
+      const delta = product([edit.delta.left], [edit.delta.right]);
+      const error = relativeError(delta, expectedDelta);
+      expect(figure(16, `ROME, tiny ${name}, relative`, error)).toBeLessThan(1e-4);
+      const apart = 1 - cosine(delta, expectedDelta);
+      expect(figure(16, `ROME, tiny ${name}, 1 - cosine`, apart)).toBeLessThan(1e-5);
+      expect(relativeError(edit.delta.left, left)).toBeLessThan(1e-4);
+      expect(relativeError(edit.delta.right, right)).toBeLessThan(1e-4);
       expect(edit.alarms.denominator / expected.denominator).toBeCloseTo(1, 4);
       expect(edit.alarms.keyCosine).toBeCloseTo(expected.key_cosine, 5);
 

@@ -1,4 +1,5 @@
 // ROME: one fact as a rank-one change of one MLP down projection (Meng et al. 2022).
+import { SafeInferError } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import type { RankOneDelta } from '../delta/weight-delta.ts';
 import { dot, meanVector, norm } from '../linear-algebra/vector.ts';
@@ -95,6 +96,12 @@ export async function rome(options: RomeOptions): Promise<RomeEdit> {
   const output = keys === 'averaged' ? meanVector(outputRows) : outputRows[0]!;
   const value = keys === 'prompt' ? output.map((x, i) => x + optimised.delta[i]!) : optimised.value;
   const denominator = dot(key, left);
+  if (!(Math.abs(denominator) > 0) || !Number.isFinite(denominator)) {
+    throw new SafeInferError(`the update would be divided by u . k = ${denominator}`, {
+      code: 'NON_FINITE',
+      hint: 'the key is empty or unrelated to its average: use keys "averaged" or another layer',
+    });
+  }
   const right = value.map((x, i) => (x - output[i]!) / denominator);
   return {
     request,

@@ -41,7 +41,7 @@ export interface MomentProgress {
  * layer_stats). Padding does not exist here, so it cannot enter.
  *
  * @throws BAD_ARGUMENT, WRONG_MODEL (a checkpoint of other layers or sizes), BAD_DATASET (no tokens; a
- * checkpoint of other texts, another model or another maxLength), ABORTED
+ * checkpoint of other texts, another model or another maxLength), NON_FINITE, ABORTED
  */
 export async function collectMoments(
   options: CollectMomentsOptions,
@@ -159,6 +159,7 @@ async function addBatch(
   if (rows.length === 0) return;
   const point = (layer: number): HookName => `blocks.${layer}.mlp.hook_post`;
   using result = model.forward(rows, { capture: [...sums.keys()].map(point), logits: 'none' });
+  const products: (readonly [sum: Float64Array, values: Float32Array])[] = [];
   for (const [layer, sum] of sums) {
     const product = tf.tidy(() => {
       const keys = rows.map((_, row) => result.captured(row, point(layer)) as tf.Tensor2D);
@@ -166,10 +167,20 @@ async function addBatch(
       return tf.matMul(all, all, true, false);
     });
     try {
-      const values = await product.data();
-      for (let i = 0; i < sum.length; i += 1) sum[i]! += values[i]!;
+      products.push([sum, (await product.data()) as Float32Array]);
     } finally {
       product.dispose();
     }
   }
+  // All layers or none: sums that a failure left uneven would be saved, and gone on from.
+  for (const [, values] of products) {
+    if (!values.every(Number.isFinite)) {
+      throw new SafeInferError('a text gives keys that are NaN or infinite', {
+        code: 'NON_FINITE',
+        hint: 'the model is broken or its weights were rounded: check it with a plain forward pass',
+      });
+    }
+  }
+  for (const [sum, values] of products)
+    for (let i = 0; i < sum.length; i += 1) sum[i]! += values[i]!;
 }

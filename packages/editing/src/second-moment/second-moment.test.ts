@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { useBackend } from '@safeinfer/backend';
 import type { Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
+import { EigenvalueDecomposition } from 'ml-matrix';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figure } from '../../test/figures.ts';
 import {
   type GoldenModelName,
   goldenJson,
@@ -16,7 +18,7 @@ import {
 import { collectMoments, type MomentProgress } from './collect-moments.ts';
 import { readMoments, writeMoments } from './moment-file.ts';
 import { readMomentNpz } from './read-moment-npz.ts';
-import { type MeasuredMoment, solveMoment } from './second-moment.ts';
+import { type MeasuredMoment, momentMatrix, solveMoment } from './second-moment.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'safeinfer-moments-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -33,7 +35,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (
   });
   afterAll(() => model.dispose());
 
-  it('equals the float64 moments of every token, streamed in batches', async () => {
+  it('check 3: equals the float64 moments of every token, streamed in batches', async () => {
     const before = tf.memory().numTensors;
     const seen: MomentProgress[] = [];
     const moments = await collectMoments({
@@ -49,11 +51,39 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (
     const read = goldenTensors(name, 'moments');
     for (const [layer, { values, size, tokens: counted }] of moments) {
       expect(counted).toBe(tokens);
-      expect(relativeError(values, await read(`moment/${layer}`))).toBeLessThan(1e-6);
+      const error = relativeError(values, await read(`moment/${layer}`));
+      expect(figure(3, 'streamed against one-shot float64, relative', error)).toBeLessThan(1e-6);
+      // Symmetric, and no eigenvalue below 0 by more than rounding.
+      const { realEigenvalues } = new EigenvalueDecomposition(momentMatrix(moments.get(layer)!));
+      const [least, largest] = [Math.min(...realEigenvalues), Math.max(...realEigenvalues)];
+      expect(
+        figure(3, 'negative part of the least eigenvalue, relative', Math.max(0, -least / largest)),
+      ).toBeLessThan(1e-6);
       for (let i = 0; i < size; i += 1)
         for (let j = 0; j < i; j += 1)
           expect(Math.abs(values[i * size + j]! - values[j * size + i]!)).toBeLessThan(1e-6);
     }
+  });
+
+  it('check 3: rows of different lengths count their own tokens only; padding would be seen', async () => {
+    const rows = [texts[0]!.slice(0, 12), texts[1]!.slice(0, 3), texts[2]!.slice(0, 7)];
+    const of = async (some: readonly (readonly number[])[]): Promise<MeasuredMoment> =>
+      (await collectMoments({ model, layers: [1], texts: some, batchTokens: 1000 })).get(1)!;
+    const together = await of(rows);
+    const alone = await Promise.all(rows.map((row) => of([row])));
+    const sum = together.values.map((_, i) =>
+      alone.reduce((total, { values, tokens: n }) => total + values[i]! * n, 0),
+    );
+    expect(together.tokens).toBe(22);
+    const error = relativeError(
+      together.values,
+      sum.map((x) => x / 22),
+    );
+    expect(figure(3, 'ragged rows against each alone, relative', error)).toBeLessThan(1e-6);
+    // The control: padded to one length with id 0 it is another matrix.
+    const padded = rows.map((row) => [...row, ...new Array<number>(12 - row.length).fill(0)]);
+    const away = relativeError((await of(padded)).values, together.values);
+    expect(figure(3, 'padding counted, relative', away, 'control')).toBeGreaterThan(1e-2);
   });
 
   it('goes on after an abort as if nothing had happened, and never twice over a text', async () => {
@@ -134,11 +164,12 @@ describe('readMomentNpz', () => {
   };
 
   // Written by numpy with the arrays of the reference's statistics files; one stored, one deflated and column-major.
-  it.each(['moment-reference.npz', 'moment-compressed.npz'])('reads %s', async (name) => {
+  it.each(['moment-reference.npz', 'moment-compressed.npz'])('check 3: reads %s', async (name) => {
     const moment = readMomentNpz(file(name));
     expect(moment.size).toBe(6);
     expect(moment.tokens).toBe(expected.count);
-    expect(relativeError(moment.values, expected.mean)).toBeLessThan(1e-7);
+    const error = relativeError(moment.values, expected.mean);
+    expect(figure(3, '.npz of numpy, relative', error)).toBeLessThan(1e-7);
     const path = join(directory, 'converted.safetensors');
     await writeMoments(path, new Map([[3, moment]]));
     const again = (await readMoments(path)).get(3)!;

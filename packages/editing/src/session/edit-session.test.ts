@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,14 +5,15 @@ import { useBackend } from '@safeinfer/backend';
 import {
   createRandomModel,
   normals,
-  type Transformer,
   uniformAt,
   type WeightName,
   writeSafetensors,
 } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figure } from '../../test/figures.ts';
 import { goldenJson, loadGoldenModel, relativeError } from '../../test/golden-model.ts';
+import { weightHashes } from '../../test/weight-hashes.ts';
 import { factorsOf, type WeightDelta } from '../delta/weight-delta.ts';
 import { EditSession } from './edit-session.ts';
 
@@ -25,16 +25,6 @@ beforeAll(async () => {
 
 const SIZES = { dModel: 8, nHeads: 2, dMlp: 12, vocabSize: 16, nLayers: 2, like: 'gpt2' } as const;
 const EDITABLE: readonly WeightName[] = ['blocks.0.mlp.W_out', 'blocks.1.mlp.W_out'];
-
-/** SHA-256 of every weight's bytes. */
-function hashes(model: Transformer): Map<WeightName, string> {
-  return new Map(
-    [...model.weights].map(([name, tensor]) => {
-      const bytes = new Uint8Array((tensor.dataSync() as Float32Array).slice().buffer);
-      return [name, createHash('sha256').update(bytes).digest('hex')];
-    }),
-  );
-}
 
 /** One to three random deltas, of all three kinds. */
 function randomDeltas(seed: number): WeightDelta[] {
@@ -72,10 +62,10 @@ function expectedWeight(original: Float32Array, deltas: readonly WeightDelta[]):
 }
 
 describe('1,000 random sequences of edit, undo, suspend, save and load', () => {
-  it('restore every weight bit for bit and touch no other tensor', async () => {
+  it('checks 24, 26: restore every weight bit for bit and touch no other tensor', async () => {
     const tensors = tf.memory().numTensors;
     const model = createRandomModel({ config: SIZES, seed: 4 });
-    const untouched = hashes(model);
+    const untouched = weightHashes(model);
     const originals = new Map(
       EDITABLE.map((name) => [name, (model.weights.get(name)!.dataSync() as Float32Array).slice()]),
     );
@@ -88,7 +78,7 @@ describe('1,000 random sequences of edit, undo, suspend, save and load', () => {
       const inForce = new Map<string, readonly WeightDelta[]>();
       const check = (left: readonly string[] = []): void => {
         const deltas = [...inForce].flatMap(([id, list]) => (left.includes(id) ? [] : list));
-        const now = hashes(model);
+        const now = weightHashes(model);
         const moved = [...untouched].filter(
           ([name, hash]) => !EDITABLE.includes(name) && now.get(name) !== hash,
         );
@@ -117,7 +107,7 @@ describe('1,000 random sequences of edit, undo, suspend, save and load', () => {
         } else {
           await session.save(path);
           session.reset();
-          expect(hashes(model)).toEqual(untouched);
+          expect(weightHashes(model)).toEqual(untouched);
           session = await EditSession.load(model, path);
           counts.load += 1;
         }
@@ -132,7 +122,7 @@ describe('1,000 random sequences of edit, undo, suspend, save and load', () => {
       }
       check();
       session[Symbol.dispose]();
-      expect(hashes(model)).toEqual(untouched);
+      expect(weightHashes(model)).toEqual(untouched);
     }
     expect(counts.apply).toBeGreaterThan(2000);
     expect(Math.min(counts.undo, counts.load, counts.without)).toBeGreaterThan(200);
@@ -142,10 +132,10 @@ describe('1,000 random sequences of edit, undo, suspend, save and load', () => {
 });
 
 describe('side path', () => {
-  it('equals written weights, for the rows that ask for it, and leaves weights alone', async () => {
+  it('check 25: equals written weights, for the rows that ask for it, and leaves weights alone', async () => {
     const before = tf.memory().numTensors;
     const model = createRandomModel({ config: SIZES, seed: 4 });
-    const untouched = hashes(model);
+    const untouched = weightHashes(model);
     const vector = (seed: number, size: number): Float64Array =>
       Float64Array.from(normals(seed, size));
     const [first, second] = EDITABLE as [WeightName, WeightName];
@@ -180,12 +170,23 @@ describe('side path', () => {
     for (const [i, list] of deltas.entries()) await side.apply(list, `fact-${i}`);
     const rows = [{ tokens }, { tokens, adapter: 'fact-0' }, side.row({ tokens }), { tokens }];
     const [plain, one, both, again] = await logits(rows);
-    expect(hashes(model)).toEqual(untouched);
+    expect(weightHashes(model)).toEqual(untouched);
     expect(plain).toEqual(states[0]);
     expect(again).toEqual(plain);
-    expect(relativeError(one!, states[1]!)).toBeLessThan(1e-5);
-    expect(relativeError(both!, states[2]!)).toBeLessThan(1e-5);
-    expect(relativeError(one!, plain!)).toBeGreaterThan(1e-2);
+    for (const [beside, weights] of [
+      [one!, states[1]!],
+      [both!, states[2]!],
+    ] as const) {
+      const error = figure(25, 'logits, relative', relativeError(beside, weights));
+      expect(error).toBeLessThan(1e-5);
+    }
+    const without = figure(
+      25,
+      'logits without the edit, relative',
+      relativeError(one!, plain!),
+      'control',
+    );
+    expect(without).toBeGreaterThan(1e-2);
     await side.without('fact-1', async () => {
       expect(side.row({ tokens })).toEqual({ tokens, adapter: ['fact-0'] });
     });
@@ -222,7 +223,7 @@ describe('EditSession.edit', () => {
 
   it('computes, applies, records and alarms; a loaded session has the same record and bits', async () => {
     const model = await loadGoldenModel('gpt2');
-    const before = hashes(model);
+    const before = weightHashes(model);
     using session = new EditSession(model);
     const record = await session.edit(request, method, { driftTexts: ['a b c d e f'] });
     expect(record.requests[0]).toMatchObject({ subject, targetNew: ` ${target}` });
@@ -234,23 +235,23 @@ describe('EditSession.edit', () => {
     expect(record.targetProbability[0]!.after).toBeGreaterThan(record.targetProbability[0]!.before);
     expect(record.measures!.perplexityRatio).toBeGreaterThan(0);
     expect(record.weights[0]!.relativeNorm).toBeGreaterThan(0);
-    const edited = hashes(model);
+    const edited = weightHashes(model);
     const path = join(directory, 'fact.safetensors');
     await session.save(path);
     // 128 + 64 float64 numbers and the record.
     expect(statSync(path).size).toBeLessThan(6_000);
     session.reset();
-    expect(hashes(model)).toEqual(before);
+    expect(weightHashes(model)).toEqual(before);
     using loaded = await EditSession.load(model, path);
-    expect(hashes(model)).toEqual(edited);
+    expect(weightHashes(model)).toEqual(edited);
     expect(loaded.records).toEqual([record]);
     // The same from memory, without a file: only onto the weights it was made for.
     const stored = loaded.stored(record.id);
     await expect(loaded.restore(stored)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
     loaded.reset();
-    expect(hashes(model)).toEqual(before);
+    expect(weightHashes(model)).toEqual(before);
     expect(await loaded.restore(stored)).toBe(record.id);
-    expect(hashes(model)).toEqual(edited);
+    expect(weightHashes(model)).toEqual(edited);
     expect(loaded.records).toEqual([record]);
     loaded.reset();
     using other = createRandomModel({ config: { ...SIZES, dMlp: 128, dModel: 64 }, seed: 1 });
@@ -264,7 +265,7 @@ describe('EditSession.edit', () => {
     const second = await side.edit(request, method, { id: 'b' });
     expect(second.targetProbability[0]!.before).toBeCloseTo(first.targetProbability[0]!.after, 4);
     expect(first.targetProbability[0]!.after).toBeCloseTo(record.targetProbability[0]!.after, 3);
-    expect(hashes(model)).toEqual(before);
+    expect(weightHashes(model)).toEqual(before);
     side.reset();
     model.dispose();
   });
@@ -272,7 +273,7 @@ describe('EditSession.edit', () => {
   it('refuses bad input before any work, and leaves no trace of a failure', async () => {
     const model = await loadGoldenModel('gpt2');
     const tensors = tf.memory().numTensors;
-    const before = hashes(model);
+    const before = weightHashes(model);
     using session = new EditSession(model);
     const failures: readonly [() => Promise<unknown>, string][] = [
       [() => session.edit([], method), 'BAD_ARGUMENT'],
@@ -293,7 +294,7 @@ describe('EditSession.edit', () => {
     ];
     for (const [attempt, code] of failures) await expect(attempt()).rejects.toMatchObject({ code });
     expect(() => session.undo('none')).toThrowError(expect.objectContaining({ code: 'NOT_FOUND' }));
-    expect(hashes(model)).toEqual(before);
+    expect(weightHashes(model)).toEqual(before);
     expect(session.edits).toEqual([]);
     expect(tf.memory().numTensors).toBe(tensors);
     model.dispose();
@@ -305,9 +306,9 @@ describe('EditSession.edit', () => {
     using session = new EditSession(model!);
     await session.apply(randomDeltas(3));
     await session.save(path);
-    const before = hashes(other!);
+    const before = weightHashes(other!);
     await expect(EditSession.load(other!, path)).rejects.toMatchObject({ code: 'WRONG_MODEL' });
-    expect(hashes(other!)).toEqual(before);
+    expect(weightHashes(other!)).toEqual(before);
     await writeSafetensors(path, []);
     await expect(EditSession.load(model!, path)).rejects.toMatchObject({ code: 'BAD_FILE' });
     session.reset();

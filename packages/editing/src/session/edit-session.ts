@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { editAlarms } from '../alarms/edit-alarms.ts';
 import type { BatchEditOptions } from '../batch/batch-options.ts';
 import { deltaNorm, type WeightDelta } from '../delta/weight-delta.ts';
-import { perplexities, scoreTargets } from '../evaluate/score-targets.ts';
+import { geometricMean, perplexities, scoreTargets } from '../evaluate/score-targets.ts';
 import type { EditRequest } from '../request/edit-request.ts';
 import { encode } from '../request/lookup-index.ts';
 import { type PreparedEdit, prepareEdit } from '../request/prepare-edit.ts';
@@ -13,7 +13,7 @@ import { computeEdit, describeMethod, type EditMethod } from './edit-method.ts';
 import type { EditRecord } from './edit-record.ts';
 import { OriginalWeights } from './original-weights.ts';
 import { readSession, type StoredEdit, writeSession } from './session-file.ts';
-import { disposeSidePath, sidePathAdapter } from './side-path.ts';
+import { disposeSidePath, noSidePath, sidePathAdapter } from './side-path.ts';
 
 export interface EditSessionOptions {
   /**
@@ -49,6 +49,7 @@ export class EditSession implements Disposable {
   readonly #applied = new Map<string, Applied>();
   readonly #suspended = new Set<string>();
   #counter = 0;
+  #editing = false;
 
   constructor(model: Transformer, options: EditSessionOptions = {}) {
     this.#model = model;
@@ -84,6 +85,25 @@ export class EditSession implements Disposable {
     method: EditMethod,
     options: EditOptions = {},
   ): Promise<EditRecord> {
+    if (this.#editing) {
+      throw new SafeInferError('another edit of this session is being computed', {
+        code: 'BUSY',
+        hint: 'await one edit before the next: each is computed on the model with those before it',
+      });
+    }
+    this.#editing = true;
+    try {
+      return await this.#edit(requests, method, options);
+    } finally {
+      this.#editing = false;
+    }
+  }
+
+  async #edit(
+    requests: EditRequest | readonly EditRequest[],
+    method: EditMethod,
+    options: EditOptions,
+  ): Promise<EditRecord> {
     const list = 'prompt' in requests ? [requests] : requests;
     const single = method.kind === 'rome' || method.kind === 'fineTune';
     if (list.length === 0 || (single && list.length > 1)) {
@@ -93,9 +113,18 @@ export class EditSession implements Disposable {
       });
     }
     this.#refuseRounded();
+    if (this.mode === 'sidePath' && method.kind === 'fineTune') throw noSidePath();
+    if (options.id !== undefined) this.#refuseTaken(options.id);
     const { signal, driftTexts = [] } = options;
     const prepared = list.map((request) => this.#prepare(request, method));
     const drift = driftTexts.map((text) => encode(this.#model, text));
+    const short = drift.findIndex(({ length }) => length < 2);
+    if (short >= 0) {
+      throw new SafeInferError(
+        `drift text ${JSON.stringify(driftTexts[short])} has no token to predict`,
+        { code: 'BAD_ARGUMENT', hint: 'give texts of at least two tokens, sentences for example' },
+      );
+    }
     const before = await this.#measure(prepared, drift, signal);
     // On a side path the weights lack the edits in force; the computation must see them.
     const edited = this.mode === 'sidePath' ? this.#merged() : undefined;
@@ -170,6 +199,7 @@ export class EditSession implements Disposable {
   /** Takes one edit back; the others stay, as if it had never been applied. */
   undo(id: string): void {
     const edit = this.#get(id);
+    if (!edit.adapter) this.#weights.check(edit.deltas.map(({ weight }) => weight));
     this.#applied.delete(id);
     this.#suspended.delete(id);
     if (edit.adapter) {
@@ -183,6 +213,10 @@ export class EditSession implements Disposable {
   /** Takes every edit back. */
   reset(): void {
     const touched = new Set<WeightName>();
+    if (this.mode === 'weights') {
+      const all = [...this.#applied.values()].flatMap(({ deltas }) => deltas);
+      this.#weights.check(all.map(({ weight }) => weight));
+    }
     for (const [id, { adapter, deltas }] of this.#applied) {
       if (adapter) {
         this.#model.removeAdapter(id);
@@ -206,6 +240,7 @@ export class EditSession implements Disposable {
     const named = ids === 'all' && !this.#applied.has('all') ? this.edits : [ids].flat();
     const edits = named.map((id) => this.#get(id));
     const weights = edits.flatMap(({ deltas }) => deltas.map(({ weight }) => weight));
+    if (this.mode === 'weights') this.#weights.check(weights);
     const added = named.filter((id) => !this.#suspended.has(id));
     for (const id of added) this.#suspended.add(id);
     this.#rewrite(weights);
@@ -252,14 +287,9 @@ export class EditSession implements Disposable {
     readonly keys?: StoredEdit['keys'];
   }): Promise<string> {
     const { deltas, id, keys } = edit;
-    if (this.#applied.has(id)) {
-      throw new SafeInferError(`edit ${JSON.stringify(id)} is already in force`, {
-        code: 'BAD_ARGUMENT',
-        hint: 'undo it first or give another id',
-      });
-    }
     if (this.mode === 'weights') this.#refuseRounded();
     for (const delta of deltas) await this.#weights.remember(delta);
+    this.#refuseTaken(id);
     const record = edit.record ?? this.#bareRecord(id, deltas);
     let adapter: Adapter | undefined;
     if (this.mode === 'sidePath') {
@@ -274,6 +304,14 @@ export class EditSession implements Disposable {
     this.#applied.set(id, { record, deltas, adapter, keys });
     if (!adapter) this.#rewrite(deltas.map(({ weight }) => weight));
     return id;
+  }
+
+  #refuseTaken(id: string): void {
+    if (!this.#applied.has(id)) return;
+    throw new SafeInferError(`edit ${JSON.stringify(id)} is already in force`, {
+      code: 'BAD_ARGUMENT',
+      hint: 'undo it first or give another id',
+    });
   }
 
   #bareRecord(id: string, deltas: readonly WeightDelta[]): EditRecord {
@@ -332,11 +370,9 @@ export class EditSession implements Disposable {
     const items = prepared.map(({ contexts, target }) => ({ prompt: contexts[0]!.tokens, target }));
     const scores = await scoreTargets(this.#model, items, options);
     const all = drift.length === 0 ? [] : await perplexities(this.#model, drift, options);
-    // The geometric mean: one broken text must not hide behind the others' scale.
-    const logs = all.filter(Number.isFinite).map(Math.log);
     return {
       targets: scores.map(({ nll }) => Math.exp(-nll)),
-      perplexity: Math.exp(logs.reduce((sum, x) => sum + x, 0) / Math.max(1, logs.length)),
+      perplexity: geometricMean(all),
     };
   }
 

@@ -9,12 +9,7 @@ export function sidePathAdapter(deltas: readonly WeightDelta[]): Adapter {
   const byWeight = new Map<WeightName, { lefts: Float64Array[]; rights: Float64Array[] }>();
   for (const delta of deltas) {
     const factors = factorsOf(delta);
-    if (!factors) {
-      throw new SafeInferError('a fine-tuned weight has no small form for a side path', {
-        code: 'UNSUPPORTED',
-        hint: "use a session in mode 'weights'",
-      });
-    }
+    if (!factors) throw noSidePath();
     const entry = byWeight.get(delta.weight) ?? { lefts: [], rights: [] };
     byWeight.set(delta.weight, entry);
     entry.lefts.push(...factors.lefts);
@@ -29,6 +24,13 @@ export function sidePathAdapter(deltas: readonly WeightDelta[]): Adapter {
     });
   }
   return { deltas: made };
+}
+
+export function noSidePath(): SafeInferError {
+  return new SafeInferError('a fine-tuned weight has no small form for a side path', {
+    code: 'UNSUPPORTED',
+    hint: "use a session in mode 'weights'",
+  });
 }
 
 export function disposeSidePath({ deltas }: Adapter): void {

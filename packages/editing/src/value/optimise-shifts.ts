@@ -1,6 +1,6 @@
 // Shifts at one or several points of a block, found together by Adam: what every value of an edit comes from.
 import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
-import type { HookName, Row, Transformer } from '@safeinfer/transformer';
+import type { Gradients, HookName, Row, Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { norm } from '../linear-algebra/vector.ts';
 import type { LocatedPrompt } from '../request/lookup-index.ts';
@@ -83,30 +83,31 @@ export async function optimiseShifts(options: ShiftOptions): Promise<OptimisedVa
       }),
     );
     const kept: tf.Tensor[] = [];
-    const result = model.gradients({
-      rows,
-      at: points,
-      logits: 'all',
-      logitPositions,
-      ...from,
-      of: ({ logits }) => {
-        const scored = contexts.map((_, row) => negativeLogLikelihood(logits(row), target));
-        const kl = divergence(logits(klRow), start.logProbs);
-        if (adaptive) {
-          const likeliest = contexts.map((_, row) => tf.argMax(logits(row), 1));
-          kept.push(tf.keep(tf.stack(likeliest)), tf.keep(kl.clone()));
-        }
-        return tf.add(
-          tf.mul(tf.div(tf.addN(scored), contexts.length), nllFactor),
-          tf.mul(kl, settings.klFactor),
-        ) as tf.Scalar;
-      },
-    });
     const gradients = points.map(() => new Float64Array(dModel));
     let loss: number;
     let settled = false;
     let weightedKl = 0;
+    let result: Gradients | undefined;
     try {
+      result = model.gradients({
+        rows,
+        at: points,
+        logits: 'all',
+        logitPositions,
+        ...from,
+        of: ({ logits }) => {
+          const scored = contexts.map((_, row) => negativeLogLikelihood(logits(row), target));
+          const kl = divergence(logits(klRow), start.logProbs);
+          if (adaptive) {
+            const likeliest = contexts.map((_, row) => tf.argMax(logits(row), 1));
+            kept.push(tf.keep(tf.stack(likeliest)), tf.keep(kl.clone()));
+          }
+          return tf.add(
+            tf.mul(tf.div(tf.addN(scored), contexts.length), nllFactor),
+            tf.mul(kl, settings.klFactor),
+          ) as tf.Scalar;
+        },
+      });
       loss = (await result.value.data())[0]!;
       for (const [p, point] of points.entries()) {
         const gradient = gradients[p]!;
@@ -122,7 +123,7 @@ export async function optimiseShifts(options: ShiftOptions): Promise<OptimisedVa
       }
     } finally {
       tf.dispose(kept);
-      result.dispose();
+      result?.dispose();
     }
     for (const { delta, size } of shifts) loss += (settings.weightDecay * norm(delta)) / size ** 2;
     if (!Number.isFinite(loss)) {
