@@ -518,4 +518,16 @@ export const BAD_INPUT: readonly BadInput[] = [
     remedy: 'the model, unedited, that the session was saved from',
     test: t(SESSION, 'refuses a session of another model and a file that holds none'),
   },
+  {
+    input: 'a session file without hashes, of an unknown kind, with null deltas',
+    code: 'BAD_FILE',
+    remedy: 'a file that EditSession.save wrote',
+    test: t(GUARDS, '%s are refused'),
+  },
+  {
+    input: 'a value whose search runs away; an aborted edit, in any phase of any editor',
+    code: 'NON_FINITE, ABORTED; weights and memory as before',
+    remedy: 'lower the learning rate or the clamp',
+    test: t(GUARDS, '%s, when the search runs away'),
+  },
 ];

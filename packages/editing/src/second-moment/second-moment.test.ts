@@ -90,6 +90,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (
     const path = join(directory, `${name}.safetensors`);
     const shared = { model, layers: [1], batchTokens: 100, maxLength: 20 };
     const controller = new AbortController();
+    const tensors = tf.memory().numTensors;
     const aborted = collectMoments({
       ...shared,
       texts,
@@ -100,6 +101,7 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('collectMoments on tiny %s', (
       },
     });
     await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(tf.memory().numTensors).toBe(tensors);
     const part = await readMoments(path);
     expect(part.get(1)!.tokens).toBeGreaterThan(400);
     expect(part.get(1)!.tokens).toBeLessThan(900);

@@ -27,6 +27,8 @@ interface Index {
 
 type DeltaKind = 'rankOne' | 'lowRank' | 'dense';
 
+const KINDS: readonly DeltaKind[] = ['rankOne', 'lowRank', 'dense'];
+
 /** Float64, so that a loaded session has the very bits of the saved one. */
 export async function writeSession(path: string, edits: readonly StoredEdit[]): Promise<void> {
   const tensors: TensorToWrite[] = [];
@@ -102,9 +104,26 @@ function readIndex(file: SafetensorsFile, path: string): readonly Index[] {
   });
 }
 
+/** Also that every changed weight has the hash by which `load` knows the model. */
 function isIndex(entry: unknown): boolean {
   const { record, deltas, keyLayers } = (entry ?? {}) as Partial<Index>;
-  return typeof record?.id === 'string' && Array.isArray(deltas) && Array.isArray(keyLayers);
+  const known = new Set(
+    Array.isArray(record?.weights)
+      ? record.weights.flatMap((weight) => (isHashed(weight) ? [weight.name] : []))
+      : [],
+  );
+  return (
+    typeof record?.id === 'string' &&
+    Array.isArray(deltas) &&
+    deltas.every((delta) => known.has(delta?.weight) && KINDS.includes(delta.kind)) &&
+    Array.isArray(keyLayers) &&
+    keyLayers.every(Number.isSafeInteger)
+  );
+}
+
+function isHashed(weight: unknown): boolean {
+  const { name, sha256 } = (weight ?? {}) as Record<string, unknown>;
+  return typeof name === 'string' && typeof sha256 === 'string';
 }
 
 function kindOf(delta: WeightDelta): DeltaKind {

@@ -1,6 +1,9 @@
 // What a session refuses, because it would damage a model or mislead about it; each with weights and memory as before.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { useBackend } from '@safeinfer/backend';
-import { createRandomModel, type Transformer } from '@safeinfer/transformer';
+import { createRandomModel, type Transformer, writeSafetensors } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadGoldenModel } from '../../test/golden-model.ts';
@@ -11,10 +14,20 @@ import type { RankOneDelta } from '../delta/weight-delta.ts';
 import { collapseGauges } from '../evaluate/collapse.ts';
 import { geometricMean } from '../evaluate/score-targets.ts';
 import { rome } from '../rome/rome.ts';
+import type { EditMethod } from './edit-method.ts';
 import { EditSession } from './edit-session.ts';
 
 const REQUEST = { prompt: 'a b {} c', subject: 'd e', targetNew: 'f' };
 const ROME = { kind: 'rome', layer: 1, steps: 2 } as const;
+
+const W_OUT = { weight: 'blocks.1.mlp.W_out', kind: 'rankOne' };
+const WHOLE = {
+  record: { id: 'a', weights: [{ name: W_OUT.weight, sha256: '0' }] },
+  deltas: [W_OUT],
+  keyLayers: [],
+};
+const folder = mkdtempSync(join(tmpdir(), 'safeinfer-guards-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let model: Transformer;
 beforeAll(async () => {
@@ -207,33 +220,114 @@ it('PMET frees what it kept when the backward pass fails', async () => {
   expect(tf.memory().numTensors).toBe(tensors);
 });
 
-it('an aborted or failing edit frees everything, for every editor', async () => {
+describe('an edit that is aborted or fails frees everything and changes nothing', () => {
   const layers = [0, 1];
   const moments = new Map(layers.map((layer) => [layer, { kind: 'identity' as const }]));
-  const before = weightHashes(model);
-  const tensors = tf.memory().numTensors;
-  for (const kind of ['memit', 'pmet'] as const) {
-    for (const phase of ['values', 'layers'] as const) {
-      const session = new EditSession(model);
-      const controller = new AbortController();
-      const attempt = session.edit(
-        [REQUEST, { ...REQUEST, subject: 'g' }],
-        {
-          ...{ kind, layers, moments, lambda: 1, steps: 2 },
-        },
-        {
-          signal: controller.signal,
-          onProgress: (progress) => {
-            if (progress.phase === phase) controller.abort();
+  /** One direction is preserved. */
+  const space = (size: number) => ({
+    size,
+    dimension: size - 1,
+    preserved: [Float64Array.from({ length: size }, (_, i) => (i === 0 ? 1 : 0))],
+  });
+  const methods = (): readonly EditMethod[] => {
+    const batch = { layers, steps: 2, learningRate: 0.1 };
+    const { dMlp } = model.config;
+    return [
+      { kind: 'rome', layer: 1, steps: 9 },
+      { kind: 'fineTune', layer: 1, steps: 9, objective: 'target' },
+      { kind: 'memit', lambda: 1, moments, ...batch },
+      { kind: 'pmet', lambda: 1, moments, ...batch },
+      { kind: 'emmet', layer: 1, steps: 2, moments },
+      {
+        kind: 'alphaEdit',
+        l2: 1,
+        nullSpaces: new Map(layers.map((l) => [l, space(dMlp)])),
+        ...batch,
+      },
+    ];
+  };
+
+  it.each(['rome', 'fineTune', 'memit', 'pmet', 'emmet', 'alphaEdit'] as const)(
+    '%s, at once and in each of its phases',
+    async (kind) => {
+      const method = methods().find((one) => one.kind === kind)!;
+      const one = kind === 'rome' || kind === 'fineTune';
+      const before = weightHashes(model);
+      const tensors = tf.memory().numTensors;
+      for (const phase of one ? ['at once'] : ['at once', 'values', 'layers']) {
+        const session = new EditSession(model);
+        const controller = new AbortController();
+        const attempt = session.edit(
+          one ? REQUEST : [REQUEST, { ...REQUEST, subject: 'g' }],
+          method,
+          {
+            signal: controller.signal,
+            onProgress: (progress) => {
+              if (progress.phase === phase) controller.abort();
+            },
           },
-        },
-      );
-      await expect(attempt).rejects.toMatchObject({ code: 'ABORTED' });
-      expect(session.edits).toEqual([]);
-    }
-  }
-  expect(weightHashes(model)).toEqual(before);
-  expect(tf.memory().numTensors).toBe(tensors);
+        );
+        if (phase === 'at once') controller.abort();
+        await expect(attempt).rejects.toMatchObject({ code: 'ABORTED' });
+        expect(session.edits).toEqual([]);
+      }
+      expect(weightHashes(model)).toEqual(before);
+      expect(tf.memory().numTensors).toBe(tensors);
+    },
+  );
+
+  it.each(['rome', 'memit', 'pmet'] as const)('%s, when the search runs away', async (kind) => {
+    const method = methods().find((one) => one.kind === kind)!;
+    const before = weightHashes(model);
+    const tensors = tf.memory().numTensors;
+    const session = new EditSession(model);
+    const wild = { ...method, steps: 5, learningRate: 1e39, clampFactor: 1e40 } as EditMethod;
+    await expect(session.edit(REQUEST, wild)).rejects.toEqual(
+      failure('NON_FINITE', /overflows float32 at step 1/),
+    );
+    expect(weightHashes(model)).toEqual(before);
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+});
+
+describe('alarms of real edits', () => {
+  it('a subject that opens its prompt is reported, and its bare key is not like its average', async () => {
+    const method = { kind: 'rome', layer: 1, steps: 2, keys: 'original' } as const;
+    const contextTemplates = ['{}', 'x y {}', 'B c D {}', '1 2 {}'];
+    const kinds = async (prompt: string): Promise<readonly string[]> => {
+      using session = new EditSession(model);
+      const request = { prompt, subject: 'q', targetNew: 'Q' };
+      const record = await session.edit(request, { ...method, contextTemplates });
+      for (const alarm of record.alarms) expect(Number.isFinite(alarm.value)).toBe(true);
+      expect(record.measures!.keyCosine).toBeLessThanOrEqual(1);
+      const { keyCosine } = record.measures!;
+      expect(record.alarms.some(({ kind }) => kind === 'keyCosine')).toBe(!(keyCosine! >= 0.5));
+      return record.alarms.map(({ kind }) => kind);
+    };
+    expect(await kinds('{} / N')).toContain('subjectFirst');
+    expect(await kinds('a b {} / N')).not.toContain('subjectFirst');
+  });
+
+  it('two steps are too few: the record says that the target is not likely', async () => {
+    using session = new EditSession(model);
+    const record = await session.edit(REQUEST, ROME);
+    expect(record.alarms.map(({ kind }) => kind)).toContain('targetProbability');
+    expect(record.targetProbability[0]!.after).toBeLessThan(0.5);
+  });
+});
+
+describe('damaged session files', () => {
+  it.each([
+    ['without hashes', { record: { id: 'a', weights: [] }, deltas: [W_OUT], keyLayers: [] }],
+    ['of an unknown kind', { ...WHOLE, deltas: [{ ...W_OUT, kind: 'sparse' }] }],
+    ['with null deltas', { ...WHOLE, deltas: [null] }],
+    ['with odd key layers', { ...WHOLE, keyLayers: ['1'] }],
+  ])('%s are refused', async (_, entry) => {
+    const path = join(folder, 'damaged.safetensors');
+    const metadata = { format: 'safeinfer-edits-1', edits: JSON.stringify([entry]) };
+    await writeSafetensors(path, [], { metadata });
+    await expect(EditSession.load(model, path)).rejects.toMatchObject({ code: 'BAD_FILE' });
+  });
 });
 
 it('an edited row among others of other lengths is the row alone', async () => {

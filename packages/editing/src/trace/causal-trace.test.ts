@@ -183,6 +183,25 @@ describe.each<GoldenModelName>(['gpt2', 'llama'])('causal tracing of tiny %s', (
     }
     const aborted = causalTrace({ ...shared(), signal: AbortSignal.abort() });
     await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
+    for (const seed of [-1, 1.5, 2 ** 32, Number.NaN]) {
+      expect(() => new RandomState(seed)).toThrow(
+        expect.objectContaining({ code: 'BAD_ARGUMENT' }),
+      );
+    }
+  });
+
+  it('frees everything when it is aborted between passes', async () => {
+    const tensors = tf.memory().numTensors;
+    const controller = new AbortController();
+    const aborted = causalTrace({
+      ...shared(),
+      ...{ sever: 'mlp', samples: 2, rowsPerPass: 4, signal: controller.signal },
+      onProgress: ({ done }) => {
+        if (done > 3) controller.abort();
+      },
+    });
+    await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(tf.memory().numTensors).toBe(tensors);
   });
 });
 

@@ -1,4 +1,5 @@
 // numpy's legacy RandomState: MT19937 and the polar Gaussian, so that causal tracing corrupts as the reference does.
+import { SafeInferError } from '@safeinfer/backend';
 import { preciseLog } from './precise-log.ts';
 
 const N = 624;
@@ -13,8 +14,14 @@ export class RandomState {
   #next = N;
   #spare: number | undefined;
 
-  /** `seed` is a whole number from 0 to 2^32 - 1. */
+  /** `seed` is a whole number from 0 to 2^32 - 1. @throws BAD_ARGUMENT as numpy refuses others */
   constructor(seed: number) {
+    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
+      throw new SafeInferError(`seed is ${seed}`, {
+        code: 'BAD_ARGUMENT',
+        hint: 'give a whole number from 0 to 4294967295',
+      });
+    }
     this.#state[0] = seed;
     for (let i = 1; i < N; i += 1) {
       const previous = this.#state[i - 1]!;

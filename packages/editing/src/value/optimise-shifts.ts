@@ -71,6 +71,9 @@ export async function optimiseShifts(options: ShiftOptions): Promise<OptimisedVa
   for (let step = 0; step < settings.steps; step += 1) {
     throwIfAborted(options.signal);
     const vectors = shifts.map(({ delta }) => Float32Array.from(delta));
+    if (!vectors.every((vector) => vector.every(Number.isFinite))) {
+      throw ranAway(`the value overflows float32 at step ${step}`);
+    }
     const rows = inputs.map(
       (tokens, row): Row => ({
         tokens,
@@ -127,10 +130,7 @@ export async function optimiseShifts(options: ShiftOptions): Promise<OptimisedVa
     }
     for (const { delta, size } of shifts) loss += (settings.weightDecay * norm(delta)) / size ** 2;
     if (!Number.isFinite(loss)) {
-      throw new SafeInferError(`the edit's loss is ${loss} at step ${step}`, {
-        code: 'NON_FINITE',
-        hint: 'lower the learning rate or the clamp',
-      });
+      throw ranAway(`the edit's loss is ${loss} at step ${step}`);
     }
     losses.push(loss);
     if (loss < settings.stopLoss || step === settings.steps - 1) break;
@@ -159,6 +159,13 @@ export async function optimiseShifts(options: ShiftOptions): Promise<OptimisedVa
     initial,
     losses,
   }));
+}
+
+function ranAway(message: string): SafeInferError {
+  return new SafeInferError(message, {
+    code: 'NON_FINITE',
+    hint: 'lower the learning rate or the clamp',
+  });
 }
 
 /** What the points hold at the bare prompt's lookup token, and the KL row's log-probabilities. */
