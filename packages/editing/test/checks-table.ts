@@ -2,7 +2,7 @@
 import { BAD_INPUT, CHECKS, type TestName } from './checks.ts';
 import type { Figure } from './figures.ts';
 
-/** The worst of every figure of one name: the largest error, the smallest control. */
+/** The worst of every figure of one name: the largest error, the smallest share or control. */
 export function worstFigures(figures: readonly Figure[]): Figure[] {
   const worst = new Map<string, Figure>();
   for (const figure of figures) {
@@ -56,7 +56,7 @@ export function checksTable(figures: readonly Figure[]): string {
     'SAFEINFER_FIGURES=/tmp/figures.jsonl pnpm --filter @safeinfer/editing checks',
     '```',
     '',
-    'A figure after "control" is what a wrong implementation would give, or a share that should be large.',
+    'A figure after "control" is what a wrong implementation would give.',
     '',
     row(['#', 'check', 'tolerance', 'oracle and control', 'measured', 'test']),
     row(['---', '---', '---', '---', '---', '---']),

@@ -108,10 +108,10 @@ describe('check 32: ten single ROME edits of the bundled model', () => {
     expect(probability).toHaveLength(FACTS.length);
     expect(Math.max(...before)).toBeLessThan(0.1);
     const least = Math.min(...probability);
-    figure(32, 'p(new object), least of ten facts', least, 'control');
+    figure(32, 'p(new object), least of ten facts', least, 'share');
     figure(32, 'p(new object) before, largest of ten', Math.max(...before));
     const share = neighbours.kept / neighbours.of;
-    figure(32, `neighbours that keep their argmax, share of ${neighbours.of}`, share, 'control');
+    figure(32, `neighbours that keep their argmax, share of ${neighbours.of}`, share, 'share');
     const drift = Math.max(...ratios.map((ratio) => Math.abs(ratio - 1)));
     figure(32, 'perplexity away from unedited, largest of ten', drift);
     expect(least).toBeGreaterThanOrEqual(0.9);

@@ -6,8 +6,8 @@ export interface Figure {
   readonly check: number;
   readonly what: string;
   readonly value: number;
-  /** `error`: small is good. `control`: a wrong implementation's distance, or a wanted share; large is good. */
-  readonly kind: 'error' | 'control';
+  /** `error`: small is good. `share`: large is good. `control`: a wrong implementation's distance, which is large. */
+  readonly kind: 'error' | 'share' | 'control';
 }
 
 /** Returns `value`, to be asserted by the test. */
