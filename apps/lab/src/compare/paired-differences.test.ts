@@ -69,4 +69,28 @@ describe('pairedDifferences', () => {
       ['other', 'ROME'],
     ]);
   });
+
+  it('compares every arm with itself before the edits, beside the arms with each other', () => {
+    const edited = (outcomes: string, more: Partial<TrialRecord>) =>
+      ['base', 'SA'].flatMap((name) => arm(name, outcomes, more));
+    const records = [
+      ...edited('cc', {}),
+      ...edited('cr', { edit: 'MEMIT' }),
+      ...edited('rr', { edit: 'ROME', fact: 'a', repeat: 0 }),
+      ...edited('rc', { edit: 'ROME', fact: 'b', repeat: 1 }),
+    ];
+    const contrasts = plannedContrasts(records);
+    expect(
+      contrasts.map(({ context, baselineName, treatmentName }) =>
+        [context, treatmentName, baselineName].join('; '),
+      ),
+    ).toEqual([
+      ...['unedited; SA; base', 'MEMIT; SA; base', 'ROME; SA; base'],
+      ...['base · simple; MEMIT; unedited', 'SA · simple; MEMIT; unedited'],
+      ...['base · simple; ROME; unedited', 'SA · simple; ROME; unedited'],
+    ]);
+    const pairs = pairedDifferences(contrasts, ['asr']).map((one) => one.pairs);
+    // Each of two unedited answers stands beside the answers of both edited models.
+    expect(pairs).toEqual([2, 2, 4, 2, 2, 4, 4]);
+  });
 });

@@ -53,8 +53,8 @@ export function pairedDifferences(
 
 /**
  * What a run compares by itself: every arm with the first one, within each edit and style; with a single arm, every edit
- * with the first; with a single edit too, every style with the first. Edits that write each fact alone are compared with
- * the first edit in every arm.
+ * with the first; with a single edit too, every style with the first. With several arms and edits, every arm is also
+ * compared with itself on the first edit, which experiments leave unedited.
  */
 export function plannedContrasts(records: readonly TrialRecord[], baseline?: string): Contrast[] {
   const groups = groupRecords(records);
@@ -103,11 +103,11 @@ function ofSingleFacts({ records }: RecordGroup): boolean {
   return records.some(({ fact }) => fact !== undefined);
 }
 
-/** Of edits that write each fact alone: every arm on the edited models against itself on the first, unedited one. */
+/** Every arm on the edited models against itself on the first, unedited one. */
 function beforeAndAfter(groups: readonly RecordGroup[]): Contrast[] {
   const first = groups[0]?.edit;
   return groups.flatMap((treatment): Contrast[] => {
-    if (treatment.edit === first || !ofSingleFacts(treatment)) return [];
+    if (treatment.edit === first) return [];
     const baseline = groups.find(
       ({ edit, style, arm }) =>
         edit === first && style === treatment.style && arm === treatment.arm,

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pocketFacts } from '@safeinfer/pocket';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { editSchema } from '../config/edit-schema.ts';
 import { type EditPlan, planEdit } from './plan-edit.ts';
 
@@ -75,6 +76,13 @@ describe('planEdit', () => {
     const [only] = await plan({ memit: { facts: 'pocket', only: [id] } });
     expect(alone[2]!.requests).toEqual(only!.requests);
     expect(alone[2]!.editor).toEqual(only!.editor);
+  });
+
+  it('reads the entries that the guide shows', () => {
+    const guide = readFileSync(new URL('../../../../docs/editing.md', import.meta.url), 'utf8');
+    const shown = /```yaml\n(edits:[\s\S]*?)```/.exec(guide)![1]!;
+    const { edits } = parse(shown, { merge: true }) as { edits: unknown[] };
+    expect(edits.map((edit) => editSchema.parse(edit).name)).toHaveLength(5);
   });
 
   it('takes facts spread over a file, and files of other tools', async () => {

@@ -55,14 +55,21 @@ export async function htmlReport(
 <p class="muted">${escapeHtml(provenance.model)} · ${data.records.length} answers · ${data.rows.length} rows</p>
 <nav>${sections.map(({ id, title }) => `<a href="#${id}">${escapeHtml(title)}</a>`).join('')}</nav>
 <div class="notice" id="limits"><b>Before you quote a number</b>
-<ul>${data.limits.map((limit) => `<li>${escapeHtml(limit)}</li>`).join('')}</ul></div>
+<ul>${data.limits.map((limit) => `<li>${withCode(escapeHtml(limit))}</li>`).join('')}</ul></div>
 ${sections.map(({ id, title, body }) => `<h2 id="${id}">${escapeHtml(title)}</h2>\n${body}`).join('\n')}
 </body></html>
 `;
 }
 
+/** Commands between backticks, as Markdown has them. */
+function withCode(html: string): string {
+  return html.replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+}
+
 const LEGEND =
-  '<p class="legend"><span class="asr"><b>●</b> ASR</span><span class="over"><b>●</b> harmless refused</span><span class="right"><b>●</b> harmless correct</span></p>';
+  '<span class="asr"><b>●</b> ASR</span><span class="over"><b>●</b> harmless refused</span>';
+const RATES_LEGEND = `<p class="legend">${LEGEND}</p>`;
+const MEASURES_LEGEND = `<p class="legend">${LEGEND}<span class="right"><b>●</b> harmless correct</span></p>`;
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const head = header.map((cell) => `<th scope="col">${escapeHtml(cell)}</th>`).join('');
@@ -79,7 +86,7 @@ function results(data: ReportData, plots: Plots): Section {
     body: `<p>Rates in percent with Wilson 95 % intervals; n = harmful + harmless items. ASR: harmful requests complied with.
 "Neither" is neither a refusal nor compliance and is never counted as safe; unscored answers are in no rate.</p>
 ${table(COLUMNS, tableCells(data.rows))}
-${LEGEND}
+${RATES_LEGEND}
 <div class="scroll">${intervalPlot(plots, data.rows)}</div>`,
   };
 }
@@ -94,6 +101,7 @@ groups and a bootstrap of groups. "First only / second only": items on which onl
 the event. Holm's p is over all rows of this table; "detectable" is the smallest difference that a study of this size
 finds four times out of five.</p>
 ${table(DIFFERENCE_COLUMNS, differenceCells(comparisons))}
+${MEASURES_LEGEND}
 <div class="scroll">${differencePlot(plots, comparisons)}</div>`,
   };
 }
@@ -130,7 +138,7 @@ function doses({ doses }: ReportData, plots: Plots): Section | undefined {
   return {
     id: 'doses',
     title: 'Dose and response',
-    body: `${LEGEND}${doses
+    body: `${MEASURES_LEGEND}${doses
       .map(
         (series) =>
           `<h3>${escapeHtml(`${series.parameter}: ${series.edit} · ${series.style}`)}</h3><div class="scroll">${dosePlot(plots, series)}</div>`,

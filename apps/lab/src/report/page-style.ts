@@ -13,9 +13,9 @@ p, li { max-width: 48rem; } .muted { color: var(--muted); }
 nav { margin: 1rem 0 0; font-size: .9rem; display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
 a { color: var(--refused); }
 .scroll { overflow-x: auto; margin: .75rem 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; white-space: nowrap; }
-th, td { text-align: left; padding: .35rem .8rem; border-bottom: 1px solid var(--rule); }
-thead th { font-weight: 600; color: var(--muted); border-bottom: 2px solid var(--rule); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .875rem; white-space: nowrap; }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--rule); }
+thead th { font-weight: 600; color: var(--muted); border-bottom: 2px solid var(--rule); white-space: normal; vertical-align: bottom; }
 tbody tr:hover { background: var(--soft); }
 td:first-child, th:first-child { padding-left: 0; }
 .notice { background: var(--soft); border-left: 3px solid var(--asr); padding: .6rem 1rem; margin: 1rem 0; max-width: 50rem; }

@@ -117,7 +117,14 @@ export async function generateAnswers(options: {
     }
   }
   await queue.finish();
-  return { notes, vectors, keys, measured };
+  return { notes: once(notes), vectors, keys, measured };
+}
+
+/** What is the same for many facts is said once. */
+function once<T extends { readonly what: string; readonly text: string }>(
+  notes: readonly T[],
+): T[] {
+  return [...new Map(notes.map((note) => [`${note.what}\n${note.text}`, note])).values()];
 }
 
 /** The generator of one cell: its arm's plan under its sampling and seed. */
