@@ -1,6 +1,16 @@
 // The four pictures of causal tracing as SVG text: one prompt, the roll-up, lines with bands, and severed paths.
 import type { AverageEffects } from './average-effects.ts';
 import type { CausalTrace, TraceKind } from './causal-trace.ts';
+import {
+  escapeXml,
+  label,
+  layerTicks,
+  round,
+  svg,
+  textWidth,
+  tickText,
+  valueTicks,
+} from './svg.ts';
 
 /** Darkest colour of each kind's scale: purple states, green MLPs, red attention. */
 const DARKEST: Readonly<Record<TraceKind, readonly [number, number, number]>> = {
@@ -8,21 +18,29 @@ const DARKEST: Readonly<Record<TraceKind, readonly [number, number, number]>> = 
   mlp: [0, 68, 27],
   attn: [103, 0, 13],
 };
+const NAMES: Readonly<Record<TraceKind, string>> = {
+  state: 'states',
+  mlp: 'MLP outputs',
+  attn: 'attention outputs',
+};
+const RULE = '#dddddd';
+const MUTED = '#888888';
+/** Room for the title above every picture. */
+const TOP = 48;
 
-const CELL = 16;
-const FONT = 'font-family="sans-serif" font-size="11"';
-
-/** Tokens x layers of one prompt; subject tokens carry a star; the palest colour is the corrupted run's score. */
+/** Tokens x layers of one prompt; subject tokens are bold with a star; the palest colour is the corrupted run's score. */
 export function tracePlot(trace: CausalTrace): string {
   const [begin, end] = trace.span;
-  const labels = trace.tokens.map(({ text }, i) => `${text}${i >= begin && i < end ? '*' : ''}`);
-  const highest = Math.max(trace.highScore, ...trace.scores.flat());
+  const inSubject = (i: number): boolean => i >= begin && i < end;
   return heatMap({
     title: titleOf(trace.kind, trace.severed),
-    labels,
+    labels: trace.tokens.map(({ text }, i) => ({
+      text: `${text.trim() === '' ? JSON.stringify(text) : text}${inSubject(i) ? '*' : ''}`,
+      bold: inSubject(i),
+    })),
     values: trace.scores,
     low: trace.lowScore,
-    high: highest,
+    high: Math.max(trace.highScore, ...trace.scores.flat()),
     kind: trace.kind,
     axis: axisOf(trace.kind, trace.window),
     scale: `p(${trace.answer.text.trim()})`,
@@ -42,8 +60,8 @@ export function averageEffectsPlot(
   const known = effects.effects.flat().filter(Number.isFinite);
   const [low, high] = options.range ?? [0, Math.max(1e-9, ...known)];
   return heatMap({
-    title: `Average indirect effect over ${effects.traces} prompts`,
-    labels: effects.roles,
+    title: `${titleOf(kind, undefined)}: average indirect effect, ${promptsOf(effects)}`,
+    labels: effects.roles.map((text) => ({ text, bold: false })),
     values: effects.effects.map((row) => row.map((x) => Math.max(0, x))),
     low,
     high,
@@ -53,90 +71,183 @@ export function averageEffectsPlot(
   });
 }
 
-/** One line a role with its 95 % band. */
+/** One line a role with its 95 % band. Dashes let a line be seen that runs over another. */
 export function effectLinesPlot(effects: AverageEffects, kind: TraceKind): string {
   const layers = effects.effects[0]!.length;
   const band = (role: number, sign: number): number[] =>
-    effects.effects[role]!.map((x, layer) => {
-      const half = effects.halfWidths[role]![layer]!;
-      return x + sign * (Number.isFinite(half) ? half : 0);
-    });
-  const all = effects.roles.flatMap((_, role) => [...band(role, -1), ...band(role, 1)]);
-  const known = all.filter(Number.isFinite);
-  const [low, high] = [Math.min(0, ...known), Math.max(1e-9, ...known)];
-  const [left, top, width, height] = [60, 30, 360, 220];
-  const x = (layer: number): number => left + (width * layer) / Math.max(1, layers - 1);
-  const y = (value: number): number => top + (height * (high - value)) / (high - low);
+    effects.effects[role]!.map((x, layer) => x + sign * halfOf(effects, role, layer));
+  const drawn = effects.roles.flatMap((name, role) =>
+    effects.effects[role]!.some(Number.isFinite) ? [{ name, role }] : [],
+  );
+  const known = drawn
+    .flatMap(({ role }) => [...band(role, -1), ...band(role, 1)])
+    .filter(Number.isFinite);
+  const plot = { left: 64, width: 380, height: 230, layers };
+  const frame = valueFrame({
+    ...plot,
+    low: Math.min(0, ...known),
+    high: Math.max(1e-9, ...known),
+    name: 'indirect effect',
+    at: (layer) => plot.left + (plot.width * layer) / Math.max(1, layers - 1),
+  });
   const points = (values: readonly number[]): string[] =>
     values.flatMap((value, layer) =>
-      Number.isFinite(value) ? [`${round(x(layer))},${round(y(value))}`] : [],
+      Number.isFinite(value) ? [`${round(frame.x(layer))},${round(frame.y(value))}`] : [],
     );
-  const parts = effects.roles.flatMap((name, role) => {
-    const colour = LINE_COLOURS[role]!;
+  const bands = drawn.map(({ role }) => {
     const outline = [...points(band(role, 1)), ...points(band(role, -1)).reverse()];
-    const line = points(effects.effects[role]!);
-    if (line.length === 0) return [];
+    return `<polygon points="${outline.join(' ')}" fill="${LINES[role]!.colour}" fill-opacity="0.15"/>`;
+  });
+  // Dashed lines last: above the whole line that they may run over.
+  const lines = [...drawn]
+    .sort((a, b) => Number(LINES[a.role]!.dash !== '') - Number(LINES[b.role]!.dash !== ''))
+    .map(
+      ({ role }) =>
+        `<polyline points="${points(effects.effects[role]!).join(' ')}" fill="none" ${strokeOf(role)}/>`,
+    );
+  const right = plot.left + plot.width + 18;
+  const legend = drawn.flatMap(({ name, role }, i) => {
+    const y = TOP + 6 + 18 * i;
     return [
-      `<polygon points="${outline.join(' ')}" fill="${colour}" fill-opacity="0.15"/>`,
-      `<polyline points="${line.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>`,
-      `<rect x="${left + width + 15}" y="${top + 18 * role}" width="10" height="10" fill="${colour}"/>`,
-      `<text x="${left + width + 30}" y="${top + 9 + 18 * role}" ${FONT}>${escapeXml(name)}</text>`,
+      `<line x1="${right}" y1="${y}" x2="${right + 24}" y2="${y}" ${strokeOf(role)}/>`,
+      label({ x: right + 30, y: y + 4, text: name }),
     ];
   });
-  return svg(left + width + 180, top + height + 45, titleOf(kind, undefined), [
-    `<line x1="${left}" y1="${round(y(0))}" x2="${left + width}" y2="${round(y(0))}" stroke="#888"/>`,
-    ...[low, high].map(
-      (value) =>
-        `<text x="${left - 6}" y="${round(y(value) + 4)}" text-anchor="end" ${FONT}>${value.toFixed(3)}</text>`,
-    ),
-    ...ticks(layers).map(
-      (layer) =>
-        `<text x="${round(x(layer))}" y="${top + height + 16}" text-anchor="middle" ${FONT}>${layer}</text>`,
-    ),
-    `<text x="${left + width / 2}" y="${top + height + 34}" text-anchor="middle" ${FONT}>layer</text>`,
-    ...parts,
-  ]);
+  const longest = Math.max(...drawn.map(({ name }) => textWidth(name)), 0);
+  return svg(
+    { width: right + 42 + longest, height: TOP + plot.height + 48 },
+    `${titleOf(kind, undefined)}: mean of ${promptsOf(effects)}${bandNote(effects)}`,
+    [...frame.parts, ...bands, ...lines, ...legend],
+  );
 }
 
-/** Bars per layer at the last subject token: the state alone, and with attention or MLPs severed. */
+/** Bars per layer at the last subject token, with 95 % intervals: the state alone, and with attention or MLPs severed. */
 export function severedPlot(
   series: Readonly<Record<'state' | 'attn' | 'mlp', AverageEffects | undefined>>,
 ): string {
   const named = (['state', 'attn', 'mlp'] as const).flatMap((kind) => {
     const effects = series[kind];
-    const name = kind === 'state' ? 'single state' : `${kind === 'mlp' ? 'MLP' : 'Attn'} severed`;
-    return effects ? [{ name, kind, values: effects.effects[2]! }] : [];
+    const severed = kind === 'mlp' ? 'later MLPs severed' : 'later attention severed';
+    return effects ? [{ name: kind === 'state' ? 'single state' : severed, kind, effects }] : [];
   });
-  const layers = named[0]?.values.length ?? 0;
-  const high = Math.max(1e-9, ...named.flatMap(({ values }) => values.filter(Number.isFinite)));
-  const [left, top, height, group] = [50, 30, 180, 8 * named.length + 6];
-  const bars = named.flatMap(({ name, kind, values }, s) => [
-    ...values.flatMap((value, layer) => {
-      if (!(value > 0)) return [];
-      const size = (height * value) / high;
-      return `<rect x="${left + layer * group + 8 * s}" y="${round(top + height - size)}" width="8" height="${round(size)}" fill="${colourOf(kind, 0.8)}"/>`;
-    }),
-    `<rect x="${left + layers * group + 15}" y="${top + 18 * s}" width="10" height="10" fill="${colourOf(kind, 0.8)}"/>`,
-    `<text x="${left + layers * group + 30}" y="${top + 9 + 18 * s}" ${FONT}>${escapeXml(name)}</text>`,
-  ]);
-  return svg(left + layers * group + 140, top + height + 45, 'Effect at the last subject token', [
-    `<text x="${left - 6}" y="${top + 4}" text-anchor="end" ${FONT}>${high.toFixed(3)}</text>`,
-    `<line x1="${left}" y1="${top + height}" x2="${left + layers * group}" y2="${top + height}" stroke="#888"/>`,
-    ...ticks(layers).map(
-      (layer) =>
-        `<text x="${left + layer * group + group / 2}" y="${top + height + 16}" text-anchor="middle" ${FONT}>${layer}</text>`,
-    ),
-    `<text x="${left + (layers * group) / 2}" y="${top + height + 34}" text-anchor="middle" ${FONT}>layer</text>`,
-    ...bars,
-  ]);
+  const first = named[0]?.effects;
+  const layers = first?.effects[LAST_SUBJECT]?.length ?? 0;
+  const ends = named
+    .flatMap(({ effects }) =>
+      effects.effects[LAST_SUBJECT]!.flatMap((x, layer) => {
+        const half = halfOf(effects, LAST_SUBJECT, layer);
+        return [x - half, x + half];
+      }),
+    )
+    .filter(Number.isFinite);
+  const bar = Math.max(3, Math.min(12, Math.floor(480 / Math.max(1, layers * named.length))));
+  const group = bar * named.length + Math.max(3, bar);
+  const plot = { left: 64, width: Math.max(40, layers * group), height: 190, layers };
+  const frame = valueFrame({
+    ...plot,
+    low: Math.min(0, ...ends),
+    high: Math.max(1e-9, ...ends),
+    name: 'indirect effect',
+    at: (layer) => plot.left + (layer + 0.5) * group,
+  });
+  const right = plot.left + plot.width + 18;
+  const bars = named.flatMap(({ name, kind, effects }, s) => {
+    const fill = colourOf(kind, 0.75);
+    return [
+      ...effects.effects[LAST_SUBJECT]!.flatMap((value, layer) => {
+        if (!Number.isFinite(value)) return [];
+        const x = frame.x(layer) + bar * (s - named.length / 2);
+        const [from, to] = [frame.y(Math.max(0, value)), frame.y(Math.min(0, value))];
+        const half = halfOf(effects, LAST_SUBJECT, layer);
+        const middle = round(x + bar / 2);
+        return [
+          `<rect x="${round(x)}" y="${round(from)}" width="${bar}" height="${round(to - from)}" fill="${fill}"/>`,
+          `<line x1="${middle}" y1="${round(frame.y(value - half))}" x2="${middle}" y2="${round(frame.y(value + half))}" stroke="#222222"/>`,
+        ];
+      }),
+      `<rect x="${right}" y="${TOP + 18 * s}" width="10" height="10" fill="${fill}"/>`,
+      label({ x: right + 16, y: TOP + 9 + 18 * s, text: name }),
+    ];
+  });
+  const longest = Math.max(...named.map(({ name }) => textWidth(name)), 0);
+  return svg(
+    { width: right + 28 + longest, height: TOP + plot.height + 48 },
+    `Effect at the last subject token: ${first ? `mean of ${promptsOf(first)}${bandNote(first)}` : 'nothing traced'}`,
+    [...frame.parts, ...bars],
+  );
 }
 
+/** Index of "Last subject token" among the roles. */
+const LAST_SUBJECT = 2;
+
 /** Distinct for readers who confuse red and green (Okabe and Ito). */
-const LINE_COLOURS = ['#0072b2', '#56b4e9', '#cc79a7', '#e69f00', '#999999', '#009e73'];
+const LINES = [
+  { colour: '#0072b2', dash: '7 5' },
+  { colour: '#56b4e9', dash: '2 3' },
+  { colour: '#cc79a7', dash: '' },
+  { colour: '#e69f00', dash: '7 5' },
+  { colour: '#999999', dash: '2 3' },
+  { colour: '#009e73', dash: '' },
+] as const;
+
+function strokeOf(role: number): string {
+  const { colour, dash } = LINES[role]!;
+  const dashes = dash === '' ? '' : ` stroke-dasharray="${dash}"`;
+  return `stroke="${colour}" stroke-width="2"${dashes}`;
+}
+
+/** 0 where one prompt gives no interval. */
+function halfOf({ halfWidths }: AverageEffects, role: number, layer: number): number {
+  const half = halfWidths[role]![layer]!;
+  return Number.isFinite(half) ? half : 0;
+}
+
+function promptsOf({ traces }: AverageEffects): string {
+  return `${traces} prompt${traces === 1 ? '' : 's'}`;
+}
+
+function bandNote({ traces }: AverageEffects): string {
+  return traces < 2 ? ', no interval' : ', 95 % intervals';
+}
+
+/** Axes, rules and their numbers; layers go where `at` puts them. */
+function valueFrame(options: {
+  readonly left: number;
+  readonly width: number;
+  readonly height: number;
+  readonly layers: number;
+  readonly low: number;
+  readonly high: number;
+  readonly name: string;
+  readonly at: (layer: number) => number;
+}): {
+  readonly x: (layer: number) => number;
+  readonly y: (value: number) => number;
+  readonly parts: readonly string[];
+} {
+  const { left, width, height, layers, low, high, name, at } = options;
+  const y = (value: number): number => TOP + (height * (high - value)) / (high - low);
+  const parts = [
+    ...valueTicks(low, high).flatMap((value) => {
+      const place = round(y(value));
+      const stroke = Math.abs(value) < 1e-12 ? MUTED : RULE;
+      return [
+        `<line x1="${left}" y1="${place}" x2="${left + width}" y2="${place}" stroke="${stroke}"/>`,
+        label({ x: left - 6, y: place + 4, text: tickText(value), anchor: 'end' }),
+      ];
+    }),
+    ...layerTicks(layers).map((layer) =>
+      label({ x: at(layer), y: TOP + height + 16, text: String(layer), anchor: 'middle' }),
+    ),
+    label({ x: left + width / 2, y: TOP + height + 36, text: 'layer', anchor: 'middle' }),
+    label({ x: 12, y: TOP - 12, text: name, colour: MUTED }),
+  ];
+  return { x: at, y, parts };
+}
 
 function heatMap(options: {
   readonly title: string;
-  readonly labels: readonly string[];
+  readonly labels: readonly { readonly text: string; readonly bold: boolean }[];
   readonly values: readonly (readonly number[])[];
   readonly low: number;
   readonly high: number;
@@ -146,86 +257,74 @@ function heatMap(options: {
 }): string {
   const { title, labels, values, low, high, kind, axis, scale } = options;
   const layers = values[0]?.length ?? 0;
-  const [left, top] = [160, 30];
-  const [width, height] = [layers * CELL, labels.length * CELL];
+  // Wide enough to be read for 6 layers, not wider than a page for 80.
+  const cell = Math.max(10, Math.min(36, Math.floor(480 / Math.max(1, layers))));
+  const row = 20;
+  const left = Math.max(60, ...labels.map(({ text }) => textWidth(text) + 18));
+  const [width, height] = [layers * cell, labels.length * row];
   const share = (value: number): number =>
     high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
-  const cells = values.flatMap((row, r) =>
-    row.flatMap((value, layer) => {
+  const cells = values.flatMap((line, r) => {
+    if (!line.some(Number.isFinite)) {
+      return [label({ x: left + 4, y: TOP + r * row + 14, text: 'no such token', colour: MUTED })];
+    }
+    return line.flatMap((value, layer) => {
       if (!Number.isFinite(value)) return [];
-      const place = `x="${left + layer * CELL}" y="${top + r * CELL}" width="${CELL}" height="${CELL}"`;
-      return `<rect ${place} fill="${colourOf(kind, share(value))}"><title>${escapeXml(labels[r]!)}, layer ${layer}: ${value.toFixed(4)}</title></rect>`;
-    }),
-  );
-  const bar = Array.from({ length: 10 }, (_, i) => {
-    const y = top + (height * i) / 10;
-    return `<rect x="${left + width + 15}" y="${round(y)}" width="12" height="${round(height / 10 + 0.5)}" fill="${colourOf(kind, 1 - i / 9)}"/>`;
+      const place = `x="${left + layer * cell}" y="${TOP + r * row}" width="${cell}" height="${row}"`;
+      return `<rect ${place} fill="${colourOf(kind, share(value))}"><title>${escapeXml(labels[r]!.text)}, layer ${layer}: ${value.toFixed(4)}</title></rect>`;
+    });
   });
-  return svg(left + width + 110, top + height + 45, title, [
-    ...labels.map(
-      (label, r) =>
-        `<text x="${left - 6}" y="${top + r * CELL + 12}" text-anchor="end" ${FONT}>${escapeXml(label)}</text>`,
-    ),
-    ...cells,
-    ...ticks(layers).map(
-      (layer) =>
-        `<text x="${left + (layer + 0.5) * CELL}" y="${top + height + 14}" text-anchor="middle" ${FONT}>${layer}</text>`,
-    ),
-    `<text x="${left + width / 2}" y="${top + height + 32}" text-anchor="middle" ${FONT}>${escapeXml(axis)}</text>`,
-    ...bar,
-    `<text x="${left + width + 32}" y="${top + 10}" ${FONT}>${high.toFixed(3)}</text>`,
-    `<text x="${left + width + 32}" y="${top + height}" ${FONT}>${low.toFixed(3)}</text>`,
-    `<text x="${left + width + 15}" y="${top - 6}" ${FONT}>${escapeXml(scale)}</text>`,
-  ]);
+  const right = left + width + 20;
+  const bar = Array.from({ length: 20 }, (_, i) => {
+    const y = TOP + (height * i) / 20;
+    return `<rect x="${right}" y="${round(y)}" width="14" height="${round(height / 20 + 0.5)}" fill="${colourOf(kind, 1 - i / 19)}"/>`;
+  });
+  return svg(
+    {
+      width: Math.max(
+        right + 70,
+        right + textWidth(scale) + 12,
+        left + width / 2 + textWidth(axis) / 2 + 12,
+      ),
+      height: TOP + height + 48,
+    },
+    title,
+    [
+      ...labels.map(({ text, bold }, r) =>
+        label({ x: left - 8, y: TOP + r * row + 14, text, anchor: 'end', bold }),
+      ),
+      ...cells,
+      `<rect x="${left}" y="${TOP}" width="${width}" height="${height}" fill="none" stroke="${RULE}"/>`,
+      ...layerTicks(layers).map((layer) =>
+        label({
+          x: left + (layer + 0.5) * cell,
+          y: TOP + height + 16,
+          text: String(layer),
+          anchor: 'middle',
+        }),
+      ),
+      label({ x: left + width / 2, y: TOP + height + 36, text: axis, anchor: 'middle' }),
+      ...bar,
+      label({ x: right + 20, y: TOP + 10, text: high.toFixed(3) }),
+      label({ x: right + 20, y: TOP + height, text: low.toFixed(3) }),
+      label({ x: right, y: TOP - 10, text: scale }),
+    ],
+  );
 }
 
 function axisOf(kind: TraceKind, window: number): string {
   if (kind === 'state') return 'single restored layer';
-  return `center of interval of ${window} restored ${kind === 'mlp' ? 'MLP' : 'Attn'} layers`;
+  const what = kind === 'mlp' ? 'MLP' : 'attention';
+  if (window === 1) return `single restored ${what} layer`;
+  return `center of interval of ${window} restored ${what} layers`;
 }
 
 function titleOf(kind: TraceKind, severed: 'mlp' | 'attn' | undefined): string {
-  const what = { state: 'states', mlp: 'MLP outputs', attn: 'attention outputs' }[kind];
-  return `Restoring ${what}${severed ? `, later ${severed === 'mlp' ? 'MLPs' : 'attention'} severed` : ''}`;
-}
-
-/** About ten labels, however many layers. */
-function ticks(layers: number): number[] {
-  const step = Math.max(1, Math.ceil(layers / 10));
-  return Array.from({ length: Math.ceil(layers / step) }, (_, i) => i * step);
+  const later = severed === 'mlp' ? 'MLPs' : 'attention';
+  return `Restoring ${NAMES[kind]}${severed ? `, later ${later} severed` : ''}`;
 }
 
 function colourOf(kind: TraceKind, share: number): string {
   const [r, g, b] = DARKEST[kind].map((dark) => Math.round(250 + (dark - 250) * share));
   return `rgb(${r},${g},${b})`;
-}
-
-function svg(width: number, height: number, title: string, parts: readonly string[]): string {
-  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${escapeXml(title)}">`,
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    `<text x="${width / 2}" y="16" text-anchor="middle" ${FONT}>${escapeXml(title)}</text>`,
-    ...parts,
-    '</svg>',
-    '',
-  ].join('\n');
-}
-
-function round(x: number): number {
-  return Math.round(x * 100) / 100;
-}
-
-/** Token texts are anything, control characters included, which XML cannot hold. */
-function escapeXml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-  };
-  return text
-    .replaceAll('\n', '\u21b5')
-    .replaceAll(/\p{Cc}|\p{Cs}/gu, '\ufffd')
-    .replaceAll(/[&<>"]/g, (character) => entities[character]!);
 }
