@@ -127,6 +127,16 @@ describe('safeinfer edit', () => {
       /target " Rome <\|bos\|>" does not survive the tokenizer/,
     ],
     [
+      'a start token that opens the prompt, with the token table',
+      ['--prompt', '<|bos|>The capital of {} is', '--subject', 'Egypt', '--target', 'Rome'],
+      /start token occurs inside the prompt: 0:1"<\|bos\|>"[\s\S]*hint: leave special tokens out/,
+    ],
+    [
+      'a subject merged with the text behind it',
+      ['--prompt', 'The capital of {}s is', '--subject', 'France', '--target', 'Rome'],
+      /merges the end of subject "France".*"c" 8:[\s\S]*hint: put a space/,
+    ],
+    [
       'a layer the model does not have',
       [...whole, '--layer', '40', '--collect', 'absent.txt'],
       /layer 40 does not exist/,

@@ -11,6 +11,7 @@ import { openOutput } from '../edit/open-output.ts';
 import { runEdit } from '../edit/run-edit.ts';
 import { undoSaved, verifySession } from '../edit/session-files.ts';
 import { showEdit } from '../edit/show-edit.ts';
+import { TRIAL_CONTEXTS } from '../edit/trial-contexts.ts';
 import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
@@ -179,7 +180,7 @@ async function edit(
   for (const layer of settings.layers) checkLayer(model, layer);
   const { factToken } = settings;
   for (const { request } of cases)
-    prepareEdit({ model, request, factToken, contextTemplates: ['{}'] });
+    prepareEdit({ model, request, factToken, contextTemplates: TRIAL_CONTEXTS });
   await checkStatistics({ settings, model });
   using output = openOutput(flags.out);
   const { directory } = output;

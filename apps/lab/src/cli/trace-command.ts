@@ -115,7 +115,9 @@ async function traceCommand(options: {
     const half = state.halfWidths[role]![layer]!;
     const value = state.effects[role]![layer]!;
     if (Number.isNaN(value)) return '–';
-    return Number.isNaN(half) ? value.toFixed(2) : `${value.toFixed(2)} ±${half.toFixed(2)}`;
+    // Not -0.00.
+    const text = (Math.abs(value) < 0.005 ? 0 : value).toFixed(2);
+    return Number.isNaN(half) ? text : `${text} ±${half.toFixed(2)}`;
   };
   process.stdout.write(
     `${lines.join('\n')}\n\naverage indirect effect of single states over ${state.traces} prompts (total effect ${state.totalEffect.toFixed(2)}):\n` +

@@ -2,10 +2,12 @@
 import { SafeInferError } from '@safeinfer/backend';
 import {
   ALPHA_EDIT_PRESETS,
+  BATCH_DEFAULTS,
   EMMET_PRESETS,
   FINE_TUNE_PRESETS,
   MEMIT_PRESETS,
   PMET_PRESETS,
+  ROME_DEFAULTS,
   ROME_PRESETS,
 } from '@safeinfer/editing';
 import { nearestName } from '../config/nearest-name.ts';
@@ -102,7 +104,10 @@ export function editSettings(choice: EditChoice): EditSettings {
   }
   const numbers = Object.fromEntries(
     needs.numbers.flatMap((number) => {
-      const value = choice.numbers[number] ?? (preset as EditNumbers | undefined)?.[number];
+      const value =
+        choice.numbers[number] ??
+        (preset as EditNumbers | undefined)?.[number] ??
+        defaultsOf(method)[number];
       return value === undefined ? [] : [[number, value]];
     }),
   ) as EditNumbers;
@@ -124,6 +129,15 @@ export function editSettings(choice: EditChoice): EditSettings {
     statistics: statisticsOf(choice, preset),
     source: preset?.source ?? 'defaults',
   };
+}
+
+/** FT as published; the package's own. */
+const FT_DEFAULTS: EditNumbers = { learningRate: 5e-4, steps: 25, stopLoss: 1e-2 };
+
+/** Written out, so that an edit says and stores every number that made it. */
+function defaultsOf(method: EditMethodName): EditNumbers {
+  if (METHOD_NEEDS[method].moments === 'none') return FT_DEFAULTS;
+  return method === 'rome' ? ROME_DEFAULTS : BATCH_DEFAULTS;
 }
 
 function presetOf(choice: EditChoice, name: string): Preset {

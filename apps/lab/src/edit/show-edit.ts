@@ -107,9 +107,8 @@ function summaryLines(summaries: {
   const percent = (x: number): string => (100 * x).toFixed(1);
   const line = (name: string, key: keyof CounterFactSummary): string =>
     `${name} ${percent(summaries.before[key])} to ${percent(summaries.after[key])} %`;
-  return [
-    `CounterFact: ${SCORES.filter(({ key }) => Number.isFinite(summaries.after[key]))
-      .map(({ name, key }) => line(name, key))
-      .join(', ')}`,
-  ];
+  const parts = SCORES.filter(({ key }) => Number.isFinite(summaries.after[key]));
+  // The score is the harmonic mean of the three: without one of them there is none.
+  const shown = parts.length === SCORES.length ? parts : parts.filter(({ key }) => key !== 'score');
+  return [`CounterFact: ${shown.map(({ name, key }) => line(name, key)).join(', ')}`];
 }

@@ -3,6 +3,7 @@ import { SafeInferError } from '@safeinfer/backend';
 import { checkLayer, prepareEdit } from '@safeinfer/editing';
 import type { Transformer } from '@safeinfer/transformer';
 import { checkStatistics } from '../edit/edit-statistics.ts';
+import { TRIAL_CONTEXTS } from '../edit/trial-contexts.ts';
 import type { EditPlan } from './plan-edit.ts';
 
 /** @throws BAD_ARGUMENT, BAD_TOKENIZER, NOT_FOUND, SINGULAR, naming the edit */
@@ -19,7 +20,7 @@ export async function checkEdits(options: {
       for (const layer of settings.layers) checkLayer(model, layer);
       const { factToken } = settings;
       for (const request of requests)
-        prepareEdit({ model, request, factToken, contextTemplates: ['{}'] });
+        prepareEdit({ model, request, factToken, contextTemplates: TRIAL_CONTEXTS });
       // Facts that are written each alone share their statistics.
       if (!seen.has(name)) await checkStatistics({ settings, model });
       seen.add(name);
