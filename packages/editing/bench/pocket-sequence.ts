@@ -1,13 +1,15 @@
 // Edits one after the other on pocket: what the edits and everything else look like after 0, 1, 2, 5, 10, 20 of them.
 // Harmless accuracy is greedy: every token of the expected answer is the argmax. Settings were chosen on `--facts tune`.
 // Run: pnpm tsx --conditions=@safeinfer/source packages/editing/bench/pocket-sequence.ts --method memit
-//   [--facts test --n 20 --layers 0 --lambda 10] [--method alphaEdit --l2 1 --threshold 1e-3] [--method rome]
+//   [--facts test --n 20 --layers 0 --lambda 10] [--method alphaEdit --l2 1 --threshold 1e-3]
+//   [--method rome (original keys)|rRome|emmet|ftL]; --table prints rows of packages/editing/EVALUATION.md instead
 import { parseArgs } from 'node:util';
 import { useBackend } from '@safeinfer/backend';
 import { exactMcNemar, wilson } from '@safeinfer/harmeval';
 import { loadPocket, loadPocketSplit } from '@safeinfer/pocket';
 import { renderChat } from '@safeinfer/transformer';
 import {
+  collapseGauges,
   collectMoments,
   contextTemplates,
   type EditMethod,
@@ -16,7 +18,7 @@ import {
   scoreCounterFact,
   scoreTargets,
 } from '../src/index.ts';
-import { caseOf, factsOf, statisticsTexts } from './pocket-cases.ts';
+import { caseOf, factsOf, fill, statisticsTexts } from './pocket-cases.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -38,6 +40,7 @@ const { values: flags } = parseArgs({
     at: { type: 'string', default: '1,2,5,10,20' },
     threads: { type: 'string', default: '2' },
     howto: { type: 'string', default: '240' },
+    table: { type: 'boolean', default: false },
   },
 });
 const backend = await useBackend({ name: 'ort', threads: Number(flags.threads) });
@@ -58,30 +61,40 @@ const value = {
   klFactor: Number(flags.kl),
   weightDecay: Number(flags.decay),
 };
-const method: EditMethod =
-  flags.method === 'rome'
-    ? { kind: 'rome', ...value, layer: layers[0]!, moment: moments.get(layers[0]!)! }
-    : flags.method === 'alphaEdit'
-      ? {
-          kind: 'alphaEdit',
-          ...value,
-          layers,
-          l2: Number(flags.l2),
-          nullSpaces: new Map(
-            [...moments].map(([layer, moment]) => [
-              layer,
-              nullSpace(moment, Number(flags.threshold)),
-            ]),
-          ),
-        }
-      : {
-          kind: 'memit',
-          ...value,
-          layers,
-          lambda: Number(flags.lambda),
-          moments,
-          spread: flags.spread === 'squareRoot' ? 'squareRoot' : 'layersLeft',
-        };
+const only = { layer: layers[0]!, moment: moments.get(layers[0]!)! };
+const methods: Readonly<Record<string, () => EditMethod>> = {
+  rome: () => ({ kind: 'rome', ...value, ...only, keys: 'original' }),
+  rRome: () => ({ kind: 'rome', ...value, ...only, keys: 'averaged' }),
+  emmet: () => ({ kind: 'emmet', ...value, layer: only.layer, moments }),
+  // The bundled model's setting of the command line: 25 steps of 5e-3.
+  ftL: () => ({
+    kind: 'fineTune',
+    layer: only.layer,
+    objective: 'promptLast',
+    learningRate: 5e-3,
+    steps: 25,
+  }),
+  alphaEdit: () => ({
+    kind: 'alphaEdit',
+    ...value,
+    layers,
+    l2: Number(flags.l2),
+    nullSpaces: new Map(
+      [...moments].map(([layer, moment]) => [layer, nullSpace(moment, Number(flags.threshold))]),
+    ),
+  }),
+  memit: () => ({
+    kind: 'memit',
+    ...value,
+    layers,
+    lambda: Number(flags.lambda),
+    moments,
+    spread: flags.spread === 'squareRoot' ? 'squareRoot' : 'layersLeft',
+  }),
+};
+const choose = methods[flags.method];
+if (choose === undefined) throw new Error(`--method is one of ${Object.keys(methods).join(', ')}`);
+const method = choose();
 const facts = factsOf(flags.facts === 'test' ? 'test' : 'tune', Number(flags.n));
 const edited = new Set(facts.map(({ id }) => id));
 const subjects = new Set(facts.map(({ subject }) => subject));
@@ -104,6 +117,12 @@ const others = loadPocketSplit('fact-questions', 'test').filter(
 const sameSubject = others.map(({ subject }) => subjects.has(subject));
 const harmless = [...howTo, ...others.map(questionItem)];
 
+/** Perplexity is of statements about facts that are neither edited nor tested. */
+const driftTexts = factsOf('tune', Number.POSITIVE_INFINITY)
+  .filter(({ id }) => !edited.has(id))
+  .slice(-60)
+  .map((fact) => `${fill(fact.prompt, fact.subject)} ${fact.target_true}.`);
+
 async function right(): Promise<boolean[]> {
   return (await scoreTargets(model, harmless)).map(({ hits }) => hits.every(Boolean));
 }
@@ -113,7 +132,10 @@ const rate = (values: readonly boolean[]): string => {
   const { low, high } = wilson(won, values.length);
   return `${won}/${values.length} = ${((100 * won) / values.length).toFixed(1)} [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
 };
-console.log(
+const say = (line: string): void => {
+  if (!flags.table) console.log(line);
+};
+say(
   `${flags.method} on pocket, ${facts.length} ${flags.facts} facts one after the other, layers ${flags.layers}, ${flags.token}, ` +
     `lr ${flags.lr}, ${flags.steps} steps, clamp ${flags.clamp}, kl ${flags.kl}, ` +
     `${flags.method === 'memit' ? `lambda ${flags.lambda}` : flags.method === 'alphaEdit' ? `l2 ${flags.l2}, threshold ${flags.threshold}` : ''}, ` +
@@ -138,10 +160,25 @@ for (const [i, fact] of facts.entries()) {
   });
   const percent = (values: readonly boolean[]): number =>
     (100 * values.filter(Boolean).length) / values.length;
-  console.log(
+  const gauges = await collapseGauges({ model, session, texts: driftTexts });
+  const relative = Math.max(...gauges.weights.map((weight) => weight.relative));
+  if (flags.table) {
+    const rewrites = (name: 'rewrite' | 'paraphrase' | 'neighborhood'): string => {
+      const hits = cases.flatMap((one) => one[name].map(({ accuracy }) => accuracy));
+      return `${hits.filter(Boolean).length}/${hits.length}`;
+    };
+    console.log(
+      `| ${flags.method} | ${i + 1} | ${rewrites('rewrite')} | ${rewrites('paraphrase')} | ${rewrites('neighborhood')} | ` +
+        `${(percent(after) - percent(before)).toFixed(2)} | ${gauges.perplexityRatio.toFixed(2)} | ${relative.toFixed(3)} |`,
+    );
+  }
+  say(
     `after ${i + 1}: efficacy ${part('rewrite')}; paraphrase ${part('paraphrase')}; neighbourhood ${part('neighborhood')}`,
   );
-  console.log(
+  say(
+    `  collapse: perplexity times ${gauges.perplexityRatio.toFixed(3)}, largest |W - W0| / |W0| ${relative.toFixed(4)}`,
+  );
+  say(
     `  harmless ${rate(after)}, before ${rate(before)}, change ${(percent(after) - percent(before)).toFixed(2)} points (McNemar p ${test.p.toPrecision(2)}); ` +
       `how-to ${rate(after.slice(0, howTo.length))}; facts of other subjects ${rate(after.slice(howTo.length).filter((_, q) => !sameSubject[q]))}; ` +
       `other facts of edited subjects ${rate(after.slice(howTo.length).filter((_, q) => sameSubject[q]))}`,
