@@ -1,6 +1,7 @@
 // The pure JavaScript backend: always there, the reference for values, slow.
 import * as tf from '@tensorflow/tfjs-core';
 import { repairCpuKernels } from '../kernels/cpu-kernels.ts';
+import { typeAllocationErrors } from '../kernels/typed-allocation-errors.ts';
 import type { Candidate, Started } from './candidate.ts';
 
 export const cpu: Candidate = {
@@ -8,6 +9,7 @@ export const cpu: Candidate = {
     const { version_cpu } = await import('@tensorflow/tfjs-backend-cpu');
     silenceNodeAdvice(tf.findBackend('cpu'));
     repairCpuKernels();
+    typeAllocationErrors('cpu');
     return { versions: { '@tensorflow/tfjs-backend-cpu': version_cpu }, threads: 1 };
   },
 };

@@ -1,5 +1,6 @@
 // ONNX Runtime kernels, through the optional package @safeinfer/backend-ort.
 
+import { typeAllocationErrors } from '../kernels/typed-allocation-errors.ts';
 import { SafeInferError } from '../safe-infer-error.ts';
 import { BackendRefusal, type Candidate, type Started, type StartOptions } from './candidate.ts';
 import { importOptional } from './import-optional.ts';
@@ -9,6 +10,9 @@ interface OrtModule {
   readonly registerOrtBackend: (options: StartOptions) => Promise<Started>;
 }
 
+/** Inherited kernels whose results may be of any size; ort's own name the limit themselves. */
+const SHAPED_BY_ARGUMENTS = ['Fill', 'OneHot', 'ScatterNd', 'SparseToDense', 'UnsortedSegmentSum'];
+
 export const ort: Candidate = {
   async start(options): Promise<Started> {
     const install = 'npm install @safeinfer/backend-ort';
@@ -17,7 +21,9 @@ export const ort: Candidate = {
       throw new BackendRefusal('the installed @safeinfer/backend-ort is another version', install);
     }
     try {
-      return await module.registerOrtBackend(options);
+      const started = await module.registerOrtBackend(options);
+      typeAllocationErrors('ort', SHAPED_BY_ARGUMENTS);
+      return started;
     } catch (error) {
       if (SafeInferError.isInstance(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);

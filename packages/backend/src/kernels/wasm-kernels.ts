@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { replaceKernel } from './replace-kernel.ts';
 import { segmentSum } from './segment-sum.ts';
+import { addCpuFallbacks } from './wasm-fallbacks.ts';
 
 interface WasmBackend {
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
@@ -15,7 +16,10 @@ interface WasmBackend {
  */
 const NAIVE_LIMIT = 4096;
 
-/** Adds UnsortedSegmentSum, and replaces both matrix products and ClipByValue, on backend `wasm`. Idempotent. */
+/**
+ * Adds UnsortedSegmentSum, replaces both matrix products and ClipByValue, and leaves to cpu what wasm lacks, on
+ * backend `wasm`. tfjs-backend-cpu must be loaded. Idempotent.
+ */
 export function registerWasmKernels(): void {
   replaceKernel('UnsortedSegmentSum', 'wasm', () => (args) => {
     const backend = args.backend as unknown as WasmBackend;
@@ -47,6 +51,7 @@ export function registerWasmKernels(): void {
   });
   replaceKernel('BatchMatMul', 'wasm', (original) => (args) => fastMatMul(args, original!));
   replaceKernel('_FusedMatMul', 'wasm', (original) => (args) => fusedMatMul(args, original!));
+  addCpuFallbacks();
 }
 
 /** The stock fused kernel is wrong when a side is transposed and a bias added: transpose first. */
