@@ -6,6 +6,7 @@ import type { Transformer } from '@safeinfer/transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { buildModel, CONFIGS } from './model-shapes.ts';
 import type { Answer, Command } from './protocol.ts';
+import { median } from './table.ts';
 
 let model: Transformer | undefined;
 const matrices = new Map<string, { x: tf.Tensor2D; w: tf.Tensor2D }>();
@@ -161,11 +162,6 @@ async function answer(command: Command): Promise<number> {
       }
       return process.memoryUsage().rss;
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }
 
 const [name = 'cpu', weights = 'float32'] = process.argv.slice(2);

@@ -62,15 +62,20 @@ function checkAddon(name: string): void {
   const addon = join(dirname(entry), '..', 'lib', 'napi-v8', 'tfjs_binding.node');
   if (!existsSync(addon)) {
     throw new BackendRefusal(
-      `${name} is installed, but its native addon is not built`,
-      remedy(name),
+      `${name} is installed, but its install script did not run or failed: there is no native addon`,
+      remedy(name, 'rebuild'),
     );
   }
 }
 
-function remedy(name: string): string {
-  return (
-    `npm install ${name} (its install step downloads TensorFlow's library; where that is blocked, ` +
-    'build the addon against the tensorflow-cpu Python wheel, as tools/native-tf of this project does)'
-  );
+/** npm runs install scripts by itself; pnpm asks first, hence the second command. */
+function remedy(name: string, command: 'install' | 'rebuild' = 'install'): string {
+  const run = command === 'install' ? `npm install ${name}` : `npm rebuild ${name}`;
+  const approve = command === 'install' ? '' : ' (pnpm: pnpm approve-builds)';
+  const needs =
+    name === GPU_PACKAGE
+      ? 'it downloads a TensorFlow for CUDA 11.2 with cuDNN 8.1, which must be there too'
+      : "it downloads TensorFlow's library; where that is blocked, build the addon against the " +
+        'tensorflow-cpu Python wheel, as tools/native-tf of this project does';
+  return `${run}${approve}: ${needs}`;
 }

@@ -7,6 +7,10 @@ import { importOptional, versionOf } from './import-optional.ts';
 
 const INSTALL = 'npm install webgpu @tensorflow/tfjs-backend-webgpu';
 
+const DRIVER =
+  'install the driver of the GPU; on Linux also the Vulkan loader (apt install libvulkan1, and ' +
+  'mesa-vulkan-drivers for AMD and Intel), and check with `vulkaninfo`';
+
 /** Adapters that compute on the CPU: correct, but 10 to 100 times slower than the native CPU backends. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|warp/i;
 
@@ -34,10 +38,7 @@ export const webgpu: Candidate = {
     const gpu = await prepareGlobals();
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (adapter === null) {
-      throw new BackendRefusal(
-        'no GPU adapter is found',
-        'install a Vulkan driver (on Linux: the loader and the vendor driver) and check `vulkaninfo`',
-      );
+      throw new BackendRefusal('no GPU adapter is found', DRIVER);
     }
     const { vendor = '', description = '', device = '' } = adapter.info ?? {};
     const name = [vendor, description, device].filter(Boolean).join(' ') || 'unknown adapter';
@@ -70,6 +71,7 @@ async function prepareGlobals(): Promise<Gpu> {
   const present = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
   if (present !== undefined) return present;
   const module = (await importOptional('webgpu', INSTALL)) as WebGpuPackage;
+  refuseWithoutVulkan();
   const gpu = module.create([]);
   Object.assign(globalThis, module.globals);
   const navigator = (globalThis as { navigator?: object }).navigator;
@@ -79,4 +81,18 @@ async function prepareGlobals(): Promise<Gpu> {
     Object.defineProperty(navigator, 'gpu', { value: gpu, configurable: true });
   }
   return gpu;
+}
+
+/**
+ * Dawn writes a warning with a C++ trace to stderr where Linux has no Vulkan loader. The dynamic linker is asked
+ * first: a library that is there is refused for being no addon, one that is not there for being absent.
+ */
+function refuseWithoutVulkan(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1');
+  } catch (error) {
+    if (!String(error).includes('cannot open shared object file')) return;
+    throw new BackendRefusal('no GPU adapter is found: there is no Vulkan loader', DRIVER, error);
+  }
 }
