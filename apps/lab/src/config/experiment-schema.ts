@@ -97,6 +97,5 @@ export type Experiment = Omit<ExperimentFile, 'arms' | 'matrix' | 'models'> & {
 export type ArmConfig = Omit<z.output<typeof armSchema>, 'sweep'>;
 export type BenchmarkConfig = Experiment['benchmarks'][number];
 export type JudgeConfig = z.output<typeof judgeSchema>;
-export type { EditConfig } from './edit-schema.ts';
 export type { PromptConfig as PromptStyle } from './prompt-schema.ts';
 export { armSchema };
