@@ -1,5 +1,6 @@
 // CHECKS.md from the checks and the figures that their tests measured.
-import { BAD_INPUT, CHECKS, type TestName } from './checks.ts';
+import { BAD_INPUT } from './bad-input.ts';
+import { CHECKS, type TestName } from './checks.ts';
 import type { Figure } from './figures.ts';
 
 /** The worst of every figure of one name: the largest error, the smallest share or control. */
@@ -52,8 +53,9 @@ export function checksTable(figures: readonly Figure[]): string {
     'tiny models (GPT-2: Conv1D, biases; Llama: gated MLP, grouped heads, BOS) and are measured by the tests themselves:',
     '',
     '```sh',
-    'SAFEINFER_FIGURES=/tmp/figures.jsonl pnpm vitest run packages/editing',
-    'SAFEINFER_FIGURES=/tmp/figures.jsonl pnpm --filter @safeinfer/editing checks',
+    'export SAFEINFER_FIGURES=$(mktemp)',
+    'pnpm vitest run packages/editing',
+    'pnpm --filter @safeinfer/editing checks',
     '```',
     '',
     'A figure after "control" is what a wrong implementation would give.',

@@ -1,7 +1,8 @@
 // CHECKS.md cannot rot: every number is there, every test it names exists, and it says what checks and figures say.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BAD_INPUT, CHECKS } from './checks.ts';
+import { BAD_INPUT } from './bad-input.ts';
+import { CHECKS } from './checks.ts';
 import { checksTable } from './checks-table.ts';
 import type { Figure } from './figures.ts';
 

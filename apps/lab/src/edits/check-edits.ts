@@ -1,9 +1,9 @@
 // What of an experiment's edits only the open model can tell, before anything runs and anything is written.
-import { SafeInferError } from '@safeinfer/backend';
 import { checkLayer, prepareEdit } from '@safeinfer/editing';
 import type { Transformer } from '@safeinfer/transformer';
 import { checkStatistics } from '../edit/edit-statistics.ts';
 import { TRIAL_CONTEXTS } from '../edit/trial-contexts.ts';
+import { namingEdit } from './naming-edit.ts';
 import type { EditPlan } from './plan-edit.ts';
 
 /** @throws BAD_ARGUMENT, BAD_TOKENIZER, NOT_FOUND, SINGULAR, naming the edit */
@@ -16,7 +16,7 @@ export async function checkEdits(options: {
   for (const { name, editor, requests } of edits) {
     if (!editor) continue;
     const { settings } = editor;
-    try {
+    await namingEdit(name, async () => {
       for (const layer of settings.layers) checkLayer(model, layer);
       const { factToken } = settings;
       for (const request of requests)
@@ -24,10 +24,6 @@ export async function checkEdits(options: {
       // Facts that are written each alone share their statistics.
       if (!seen.has(name)) await checkStatistics({ settings, model });
       seen.add(name);
-    } catch (error) {
-      if (!(error instanceof SafeInferError)) throw error;
-      const { code, hint } = error;
-      throw new SafeInferError(`edit "${name}": ${error.message}`, { code, hint, cause: error });
-    }
+    });
   }
 }

@@ -13,6 +13,7 @@ import { type EditMethodName, METHOD_NEEDS } from '../edit/edit-choice.ts';
 import { type EditSettings, editSettings } from '../edit/edit-settings.ts';
 import { hashFile } from '../model/hash-files.ts';
 import { spread } from '../trace/trace-prompts.ts';
+import { namingEdit } from './naming-edit.ts';
 
 export interface EditPlan {
   readonly name: string;
@@ -55,13 +56,7 @@ export async function planEdit(options: {
   const { edit } = options;
   const found = editorOf(edit);
   if (!found) return [{ name: edit.name, requests: [], editor: undefined }];
-  try {
-    return await planned({ ...options, ...found });
-  } catch (error) {
-    if (!(error instanceof SafeInferError)) throw error;
-    const { code, hint } = error;
-    throw new SafeInferError(`edit "${edit.name}": ${error.message}`, { code, hint, cause: error });
-  }
+  return await namingEdit(edit.name, () => planned({ ...options, ...found }));
 }
 
 async function planned(options: {

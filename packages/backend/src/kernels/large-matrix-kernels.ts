@@ -1,6 +1,6 @@
 // Kernels that read a matrix beyond a backend's largest tensor in parts: lookups, products and slices of embeddings.
 import * as tf from '@tensorflow/tfjs-core';
-import { hostValues, type MatrixParts, partsOf, write } from './matrix-parts.ts';
+import { hostValues, type MatrixPart, type MatrixParts, partsOf, write } from './matrix-parts.ts';
 import { wrapKernel } from './replace-kernel.ts';
 import { tensorLimit } from './tensor-limit.ts';
 
@@ -93,11 +93,9 @@ function gatherRows(
   const flat = { ...indices, shape: [tf.util.sizeFromShape(indices.shape)] };
   const integer = (value: number): tf.TensorInfo =>
     write(kernels.backend, Int32Array.of(value), []);
-  let found: tf.TensorInfo | undefined;
-  for (const { start, size, info } of split.parts) {
+  const found = fold(kernels, split, ({ start, size, info }, earlier) => {
     const [first, zero, last] = [integer(start), integer(0), integer(size - 1)];
-    const earlier = found;
-    found = kernels.using([first, zero, last, ...(earlier ? [earlier] : [])], () => {
+    return kernels.using([first, zero, last], () => {
       const moved = kernels.run('Sub', { a: flat, b: first });
       const from = kernels.using([moved], () => kernels.run('Maximum', { a: moved, b: zero }));
       const local = kernels.using([from], () => kernels.run('Minimum', { a: from, b: last }));
@@ -115,8 +113,8 @@ function gatherRows(
         kernels.run('Select', { condition, t: rows, e: earlier }),
       );
     });
-  }
-  return { ...(found as tf.TensorInfo), shape: [...indices.shape, x.shape[1] as number] };
+  });
+  return { ...found, shape: [...indices.shape, x.shape[1] as number] };
 }
 
 /** a b: parts of b's columns give columns of the product, parts of its rows give terms of a sum. */
@@ -160,21 +158,28 @@ function joined(kernels: Kernels, { split, left, attrs }: Product): tf.TensorInf
 
 function summed(kernels: Kernels, { split, left, attrs }: Product): tf.TensorInfo {
   const along = attrs.transposeA ? 0 : 1;
-  let sum: tf.TensorInfo | undefined;
-  for (const { start, size, info } of split.parts) {
-    const earlier = sum;
-    sum = kernels.using(earlier ? [earlier] : [], () => {
-      const begin = along === 0 ? [start, 0] : [0, start];
-      const extent = along === 0 ? [size, -1] : [-1, size];
-      const own = kernels.run('Slice', { x: left }, { begin, size: extent });
-      const term = kernels.using([own], () =>
-        kernels.run('BatchMatMul', { a: own, b: info }, attrs),
-      );
-      if (earlier === undefined) return term;
-      return kernels.using([term], () => kernels.run('Add', { a: earlier, b: term }));
-    });
+  return fold(kernels, split, ({ start, size, info }, earlier) => {
+    const begin = along === 0 ? [start, 0] : [0, start];
+    const extent = along === 0 ? [size, -1] : [-1, size];
+    const own = kernels.run('Slice', { x: left }, { begin, size: extent });
+    const term = kernels.using([own], () => kernels.run('BatchMatMul', { a: own, b: info }, attrs));
+    if (earlier === undefined) return term;
+    return kernels.using([term], () => kernels.run('Add', { a: earlier, b: term }));
+  });
+}
+
+/** One tensor out of all parts: each step takes, and frees, what the step before it made. */
+function fold(
+  kernels: Kernels,
+  { parts }: MatrixParts,
+  step: (part: MatrixPart, earlier: tf.TensorInfo | undefined) => tf.TensorInfo,
+): tf.TensorInfo {
+  let result: tf.TensorInfo | undefined;
+  for (const part of parts) {
+    const earlier = result;
+    result = kernels.using(earlier ? [earlier] : [], () => step(part, earlier));
   }
-  return sum as tf.TensorInfo;
+  return result as tf.TensorInfo;
 }
 
 /** A matrix too large for the device is on the host: so are the rows or columns that somebody wants of it. */

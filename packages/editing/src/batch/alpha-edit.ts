@@ -3,13 +3,7 @@ import { SafeInferError } from '@safeinfer/backend';
 import { Matrix } from 'ml-matrix';
 import { combine, gram, solveSmall } from '../linear-algebra/small-system.ts';
 import { type NullSpace, project } from '../second-moment/null-space.ts';
-import {
-  type BatchEdit,
-  type BatchEditOptions,
-  checkBlockOutput,
-  forLayer,
-  prepareBatch,
-} from './batch-options.ts';
+import { type BatchEdit, type BatchEditOptions, forLayer, prepareBatch } from './batch-options.ts';
 import { averagedKeys, spreadEdit } from './spread-edit.ts';
 
 export interface AlphaEditOptions extends BatchEditOptions {
@@ -39,7 +33,6 @@ export async function alphaEdit(options: AlphaEditOptions): Promise<AlphaEditRes
       hint: 'give a positive number; published are 10 and 1',
     });
   }
-  checkBlockOutput(options.model);
   for (const layer of layers) forLayer(nullSpaces, layer, 'null space');
   const prepared = prepareBatch(options);
   const after = new Map<number, readonly Float64Array[]>();

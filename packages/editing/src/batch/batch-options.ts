@@ -85,18 +85,6 @@ export function prepareBatch(options: BatchEditOptions): {
   return { edits, settings: valueSettings(options, BATCH_DEFAULTS) };
 }
 
-/**
- * Behind a post-norm (Gemma 2 and 3, OLMo 2) the stream does not hold what the projection writes, so a residual of the
- * block's output cannot be written there. @throws UNSUPPORTED
- */
-export function checkBlockOutput(model: Transformer): void {
-  if (!model.config.block.postNorm) return;
-  throw new SafeInferError(
-    `blocks of ${model.config.family} normalise the MLP output, so MEMIT, EMMET and AlphaEdit would write the wrong size`,
-    { code: 'UNSUPPORTED', hint: 'use rome or pmet, which edit the MLP output itself' },
-  );
-}
-
 function refuse(message: string, hint: string): SafeInferError {
   return new SafeInferError(`batch edit: ${message}`, { code: 'BAD_ARGUMENT', hint });
 }

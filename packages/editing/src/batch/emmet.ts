@@ -3,13 +3,7 @@ import { SafeInferError } from '@safeinfer/backend';
 import { Matrix } from 'ml-matrix';
 import { combine, gram, solveSmall } from '../linear-algebra/small-system.ts';
 import { type SecondMoment, solveMoment } from '../second-moment/second-moment.ts';
-import {
-  type BatchEdit,
-  type BatchEditOptions,
-  checkBlockOutput,
-  forLayer,
-  prepareBatch,
-} from './batch-options.ts';
+import { type BatchEdit, type BatchEditOptions, forLayer, prepareBatch } from './batch-options.ts';
 import { spreadEdit } from './spread-edit.ts';
 
 export interface EmmetOptions extends Omit<BatchEditOptions, 'layers'> {
@@ -34,7 +28,6 @@ export async function emmet(options: EmmetOptions): Promise<BatchEdit> {
       hint: 'momentScale is positive, damp is not negative',
     });
   }
-  checkBlockOutput(options.model);
   const moment = forLayer(moments, layer, 'second moment');
   const prepared = prepareBatch({ ...options, layers: [layer] });
   return await spreadEdit({

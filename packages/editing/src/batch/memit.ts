@@ -3,13 +3,7 @@ import { SafeInferError } from '@safeinfer/backend';
 import { Matrix } from 'ml-matrix';
 import { combine, gram, solveSmall } from '../linear-algebra/small-system.ts';
 import { type SecondMoment, solveMoment } from '../second-moment/second-moment.ts';
-import {
-  type BatchEdit,
-  type BatchEditOptions,
-  checkBlockOutput,
-  forLayer,
-  prepareBatch,
-} from './batch-options.ts';
+import { type BatchEdit, type BatchEditOptions, forLayer, prepareBatch } from './batch-options.ts';
 import { type LayerSolve, spreadEdit } from './spread-edit.ts';
 
 export interface MemitOptions extends BatchEditOptions {
@@ -27,7 +21,6 @@ export interface MemitOptions extends BatchEditOptions {
  */
 export async function memit(options: MemitOptions): Promise<BatchEdit> {
   const { lambda, moments, layers, spread = 'layersLeft' } = options;
-  checkBlockOutput(options.model);
   checkLambda(lambda);
   for (const layer of layers) forLayer(moments, layer, 'second moment');
   const prepared = prepareBatch(options);

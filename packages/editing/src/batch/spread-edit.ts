@@ -1,5 +1,5 @@
 // Writing residuals layer by layer, each on the model with the earlier layers already changed (Meng et al. 2023).
-import { throwIfAborted } from '@safeinfer/backend';
+import { SafeInferError, throwIfAborted } from '@safeinfer/backend';
 import type { HookName, Transformer, WeightName } from '@safeinfer/transformer';
 import type * as tf from '@tensorflow/tfjs-core';
 import { changedWeight } from '../delta/changed-weight.ts';
@@ -37,6 +37,7 @@ const blockOutput = (_: Transformer, layer: number): HookName => `blocks.${layer
 export async function spreadEdit(options: SpreadOptions): Promise<BatchEdit> {
   const { model, layers, edits, solve, divisor, signal, onProgress } = options;
   const { valueAt = blockOutput } = options;
+  if (valueAt === blockOutput) checkBlockOutput(model);
   const values = await valuesOf(options);
   const top = layers.at(-1)!;
   const bare = edits.map(({ contexts }) => contexts[0]!);
@@ -84,6 +85,18 @@ export async function spreadEdit(options: SpreadOptions): Promise<BatchEdit> {
     keys,
     subjectFirst: edits.flatMap(({ subjectFirst }, e) => (subjectFirst ? [e] : [])),
   };
+}
+
+/**
+ * Behind a post-norm (Gemma 2 and 3, OLMo 2) the stream does not hold what the projection writes, so a residual of the
+ * block's output cannot be written there. @throws UNSUPPORTED
+ */
+function checkBlockOutput(model: Transformer): void {
+  if (!model.config.block.postNorm) return;
+  throw new SafeInferError(
+    `blocks of ${model.config.family} normalise the MLP output, so MEMIT, EMMET and AlphaEdit would write the wrong size`,
+    { code: 'UNSUPPORTED', hint: 'use rome or pmet, which edit the MLP output itself' },
+  );
 }
 
 async function valuesOf(options: SpreadOptions): Promise<readonly OptimisedValue[]> {

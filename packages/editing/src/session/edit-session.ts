@@ -5,12 +5,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { editAlarms } from '../alarms/edit-alarms.ts';
 import type { BatchEditOptions } from '../batch/batch-options.ts';
 import { deltaNorm, type WeightDelta } from '../delta/weight-delta.ts';
-import { geometricMean, perplexities, scoreTargets } from '../evaluate/score-targets.ts';
 import type { EditRequest } from '../request/edit-request.ts';
-import { encode } from '../request/lookup-index.ts';
 import { type PreparedEdit, prepareEdit } from '../request/prepare-edit.ts';
 import { computeEdit, describeMethod, type EditMethod } from './edit-method.ts';
 import type { EditRecord } from './edit-record.ts';
+import { driftTokens, type EditMeasures, measureEdits } from './measure-edits.ts';
 import { OriginalWeights } from './original-weights.ts';
 import { readSession, type StoredEdit, writeSession } from './session-file.ts';
 import { disposeSidePath, noSidePath, sidePathAdapter } from './side-path.ts';
@@ -117,15 +116,13 @@ export class EditSession implements Disposable {
     if (options.id !== undefined) this.#refuseTaken(options.id);
     const { signal, driftTexts = [] } = options;
     const prepared = list.map((request) => this.#prepare(request, method));
-    const drift = driftTexts.map((text) => encode(this.#model, text));
-    const short = drift.findIndex(({ length }) => length < 2);
-    if (short >= 0) {
-      throw new SafeInferError(
-        `drift text ${JSON.stringify(driftTexts[short])} has no token to predict`,
-        { code: 'BAD_ARGUMENT', hint: 'give texts of at least two tokens, sentences for example' },
-      );
-    }
-    const before = await this.#measure(prepared, drift, signal);
+    const drift = driftTokens(this.#model, driftTexts);
+    const measure = (): Promise<EditMeasures> =>
+      measureEdits({
+        ...{ model: this.#model, prepared, drift, signal },
+        adapter: this.mode === 'sidePath' ? this.edits : undefined,
+      });
+    const before = await measure();
     // On a side path the weights lack the edits in force; the computation must see them.
     const edited = this.mode === 'sidePath' ? this.#merged() : undefined;
     let computed: Awaited<ReturnType<typeof computeEdit>>;
@@ -143,7 +140,7 @@ export class EditSession implements Disposable {
     const { deltas, losses, keys, subjectFirst, relativeDenominator, keyCosine } = computed;
     const id = await this.apply(deltas, options.id);
     try {
-      const after = await this.#measure(prepared, drift, signal);
+      const after = await measure();
       const { weights } = this.#applied.get(id)!.record;
       const measures = {
         ...(relativeDenominator === undefined ? {} : { relativeDenominator }),
@@ -356,24 +353,6 @@ export class EditSession implements Disposable {
       factToken: method.kind === 'fineTune' ? 'last' : factToken,
       contextTemplates: ['{}'],
     });
-  }
-
-  async #measure(
-    prepared: readonly PreparedEdit[],
-    drift: readonly (readonly number[])[],
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly targets: number[]; readonly perplexity: number }> {
-    const options = {
-      ...(this.mode === 'sidePath' ? { adapter: this.edits } : {}),
-      ...(signal ? { signal } : {}),
-    };
-    const items = prepared.map(({ contexts, target }) => ({ prompt: contexts[0]!.tokens, target }));
-    const scores = await scoreTargets(this.#model, items, options);
-    const all = drift.length === 0 ? [] : await perplexities(this.#model, drift, options);
-    return {
-      targets: scores.map(({ nll }) => Math.exp(-nll)),
-      perplexity: geometricMean(all),
-    };
   }
 
   /** AlphaEdit is solved with the keys of every batch in force, unless the caller gives them. */
