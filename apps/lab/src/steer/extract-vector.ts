@@ -27,9 +27,10 @@ import {
   truthHeads,
 } from '@safeinfer/steering';
 import type { Transformer } from '@safeinfer/transformer';
+import { openingToken } from './answer-tokens.ts';
 import { demonstrationsFrom } from './demonstration-source.ts';
 import { personaFrom } from './persona-source.ts';
-import { openingToken, promptRow, promptsFrom } from './prompt-source.ts';
+import { promptRow, promptsFrom } from './prompt-source.ts';
 
 /** Methods whose safetensors file holds directions, a layer each. */
 export const DIRECTION_METHODS = [
@@ -191,20 +192,21 @@ async function fromResponses({ model, settings, signal }: Work): Promise<Extract
 async function fromContrast(work: Work): Promise<Extracted> {
   const { model, settings, onProgress, signal } = work;
   const { method, layers, limit, seed, strength = 1 } = settings;
-  const read = (source: string, kind: 'harmful' | 'harmless', use: 'vector' | 'select') =>
-    promptsFrom({ source, kind, use, limit }).map(
-      ({ question }): ReadRow => promptRow(model, question),
-    );
+  const questions = (source: string, kind: 'harmful' | 'harmless', use: 'vector' | 'select') =>
+    promptsFrom({ source, kind, use, limit }).map(({ question }) => question);
+  const read = (...of: Parameters<typeof questions>) =>
+    questions(...of).map((question): ReadRow => promptRow(model, question));
   const sides = {
     positive: read(settings.positive, 'harmful', 'vector'),
     negative: read(settings.negative, 'harmless', 'vector'),
   };
   const { positive, negative } = settings.shuffleLabels ? shuffleSides({ ...sides, seed }) : sides;
   if (method === 'refusal-direction') {
+    const [question = ''] = questions(settings.positive, 'harmful', 'vector');
     const found = await refusalDirection({
       model,
       ...split(positive, negative, settings, read),
-      refusalTokens: settings.refusals.map((text) => openingToken(model, text)),
+      refusalTokens: settings.refusals.map((answer) => openingToken(model, { question, answer })),
       ...(layers ? { layers } : {}),
       ...(settings.maxKl === undefined ? {} : { maxKl: settings.maxKl }),
       signal,

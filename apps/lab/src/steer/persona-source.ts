@@ -3,7 +3,7 @@ import { SafeInferError } from '@safeinfer/backend';
 import type { PersonaResponse } from '@safeinfer/steering';
 import type { Transformer } from '@safeinfer/transformer';
 import { z } from 'zod';
-import { promptRow } from './prompt-source.ts';
+import { answerTokens } from './answer-tokens.ts';
 import { readRows } from './read-rows.ts';
 
 const score = z.number().min(0).max(100).optional();
@@ -30,8 +30,7 @@ export function personaFrom(model: Transformer, source: string): PersonaResponse
     schema,
     form: '{"prompt": "...", "response": "...", "trait": 0-100, "coherence": 0-100}',
   }).map(({ prompt, response, system, trait, coherence }) => ({
-    prompt: promptRow(model, prompt, system).tokens as readonly number[],
-    response: [...model.tokenizer!.encode(response, { addSpecialTokens: false })],
+    ...answerTokens(model, { question: prompt, answer: response, system }),
     ...(trait === undefined ? {} : { trait }),
     ...(coherence === undefined ? {} : { coherence }),
   }));

@@ -1,9 +1,8 @@
 // Prompts that are read, chosen on or measured on: a split of the bundled model, or a file; as rows of a model.
-import { SafeInferError } from '@safeinfer/backend';
 import { loadPocketSplit, pocketDemonstrations } from '@safeinfer/pocket';
-import { encodeChat, type Row, type Tokenizer, type Transformer } from '@safeinfer/transformer';
+import type { Row, Transformer } from '@safeinfer/transformer';
 import { z } from 'zod';
-import { hasChatTemplate } from '../model/has-chat-template.ts';
+import { promptTokens } from './answer-tokens.ts';
 import { readRows } from './read-rows.ts';
 
 export interface PromptItem {
@@ -83,36 +82,7 @@ function pocketPrompts(
   );
 }
 
-/** A prompt as the model was trained to see one: its chat template where it has one, raw text otherwise. */
+/** A prompt as the model was trained to see one. */
 export function promptRow(model: Transformer, question: string, system?: string): Row {
-  const { tokenizer } = model;
-  if (!tokenizer) {
-    throw new SafeInferError('the model has no tokenizer, so prompts cannot be encoded', {
-      code: 'BAD_TOKENIZER',
-      hint: 'load it from a directory with tokenizer.json',
-    });
-  }
-  if (!hasChatTemplate(model)) {
-    return { tokens: tokenizer.encode(system ? `${system}\n\n${question}` : question) as number[] };
-  }
-  return {
-    tokens: encodeChat({
-      tokenizer: tokenizer as Tokenizer,
-      messages: [
-        ...(system === undefined ? [] : [{ role: 'system', content: system }]),
-        { role: 'user', content: question },
-      ],
-      addGenerationPrompt: true,
-    }),
-  };
-}
-
-/** First token of a text as an answer begins with it. */
-export function openingToken(model: Transformer, text: string): number {
-  const token = model.tokenizer?.encode(text, { addSpecialTokens: false })[0];
-  if (token !== undefined) return token;
-  throw new SafeInferError(`"${text}" is no token of this model`, {
-    code: 'BAD_ARGUMENT',
-    hint: 'name how an answer begins, with its leading space where the tokenizer wants one',
-  });
+  return { tokens: promptTokens(model, { question, system }) };
 }

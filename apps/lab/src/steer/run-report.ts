@@ -16,7 +16,8 @@ import { openModel } from '../model/open-model.ts';
 import { createProgressLine } from '../progress/progress-line.ts';
 import { openRunDirectory } from '../run/run-directory.ts';
 import { answerJudge } from './answer-judge.ts';
-import { openingToken, type PromptItem, promptRow, promptsFrom } from './prompt-source.ts';
+import { answerTokens, openingToken } from './answer-tokens.ts';
+import { type PromptItem, promptRow, promptsFrom } from './prompt-source.ts';
 import { planOfFile, readVectorFile } from './vector-file.ts';
 
 export interface ReportFlags {
@@ -65,8 +66,6 @@ export async function runReport(
   };
   const judge = answerJudge(flags.model);
   const dangerous = new Set(harmful);
-  const target = openingToken(model, flags.target);
-  const opposed = openingToken(model, flags.opposed);
   const added = plan.operations.find((operation) => operation.op === 'add');
   const geometry =
     file.kind === 'directions' ? file.set.geometry?.get(added?.layer ?? -1) : undefined;
@@ -89,13 +88,18 @@ export async function runReport(
   const report = await steeringReport({
     model,
     plan,
-    effect: harmful.map((item) => ({ id: item.id, row: rowOf(item), target, opposed })),
+    effect: harmful.map((item) => ({
+      id: item.id,
+      row: rowOf(item),
+      target: openingToken(model, { question: item.question, answer: flags.target }),
+      opposed: openingToken(model, { question: item.question, answer: flags.opposed }),
+    })),
     harmful: harmful.map(rowOf),
     benign: harmless.map(rowOf),
-    texts: textsOf(flags.model, harmless).map(({ question, answer }) => [
-      ...(promptRow(model, question).tokens as readonly number[]),
-      ...model.tokenizer!.encode(` ${answer}`, { addSpecialTokens: false }),
-    ]),
+    texts: textsOf(flags.model, harmless).map(({ question, answer }) => {
+      const { prompt, response } = answerTokens(model, { question, answer: ` ${answer}` });
+      return [...prompt, ...response];
+    }),
     ...(harmless.every(({ answer }) => answer !== undefined)
       ? {
           isCorrect: (row: Row, answer: string) =>

@@ -59,7 +59,10 @@ export class ScoreRun implements StepSource<PromptScores> {
   /** @throws as `stream` for prompts that a term cannot take */
   constructor(options: ScoreOptions) {
     const { plan, texts, logprobs = 0 } = options;
-    const { prompts } = checkRequest({ plan, prompts: texts, maxNewTokens: 1, logprobs });
+    const { prompts } = checkRequest(
+      { plan, prompts: texts, maxNewTokens: 1, logprobs },
+      { keepTokens: true },
+    );
     this.#plan = plan;
     this.#logprobs = logprobs;
     this.#owner = {

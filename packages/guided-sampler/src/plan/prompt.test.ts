@@ -1,6 +1,9 @@
 // Framing of prompts per term: prefixes after BOS, system messages, maps by term, refusals.
-import type { Transformer } from '@safeinfer/transformer';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadTokenizer, type Tokenizer, type Transformer } from '@safeinfer/transformer';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type PromptInput, type PromptRule, promptTokens } from './prompt.ts';
 
 const tokenizer = {
@@ -46,5 +49,51 @@ describe('promptTokens', () => {
     ['a system message for tokens', [1], { system: 'x' }, model, /not chat messages/],
   ])('refuses %s', (_name, input, rule, of, message) => {
     expect(() => tokens(input, rule, of)).toThrowError(message);
+  });
+});
+
+describe('a text prefix on a SentencePiece tokenizer, which puts a space before every text', () => {
+  const file = '../../../transformer/src/tokenizer/fixtures/spm-llama.json';
+  const template =
+    "{{ bos_token }}{% for m in messages %}{{ '[' + m['content'] + ']' }}{% endfor %}{% if add_generation_prompt %}{{ ' ' }}{% endif %}";
+  let spm: Tokenizer;
+  let of: Transformer;
+  beforeAll(async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'safeinfer-prefix-'));
+    try {
+      const { tokenizer: json } = JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8'));
+      writeFileSync(join(directory, 'tokenizer.json'), JSON.stringify(json));
+      const config = { bos_token: '<s>', eos_token: '</s>', chat_template: template };
+      writeFileSync(join(directory, 'tokenizer_config.json'), JSON.stringify(config));
+      spm = await loadTokenizer(directory);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+    of = { config: { bosTokenId: spm.specialIds.bos }, tokenizer: spm } as unknown as Transformer;
+  });
+
+  it.each(['Be brief.\n\n', 'Be brief. '])('is one text with the prompt: %j', (prefix) => {
+    const made = tokens('the fox', { prefix }, of);
+    expect(made).toEqual(spm.encode(`${prefix}the fox`));
+    expect(spm.decode(made, { skipSpecialTokens: true })).toBe(`${prefix}the fox`);
+    // The control: tokens joined read back with a space that nobody wrote.
+    const joined = tokens(spm.encode('the fox'), { prefix }, of);
+    expect(spm.decode(joined, { skipSpecialTokens: true })).toBe(`${prefix} the fox`);
+  });
+
+  it('stands behind the start token of a chat, whoever rendered it', () => {
+    const wanted = spm.encode('<s>Be brief. [the fox] ', { addSpecialTokens: false });
+    const rule = { prefix: 'Be brief. ' };
+    expect(wanted.filter((id) => id === spm.specialIds.bos)).toHaveLength(1);
+    expect(tokens([{ role: 'user', content: 'the fox' }], rule, of)).toEqual(wanted);
+    expect(tokens('<s>[the fox] ', rule, of)).toEqual(wanted);
+  });
+
+  it('leaves a text that is scored the tokens it has alone', () => {
+    const alone = spm.encode('the fox');
+    const rule = { prefix: 'Be brief.\n\n' };
+    const made = promptTokens('the fox', 'term', of, rule, { keepTokens: true });
+    expect(made.slice(1 - alone.length)).toEqual(alone.slice(1));
+    expect(tokens('the fox', rule, of).slice(1 - alone.length)).not.toEqual(alone.slice(1));
   });
 });

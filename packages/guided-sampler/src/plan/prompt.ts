@@ -1,6 +1,11 @@
 // Prompts as callers give them, and the framing of a prompt that a term may ask for.
 import { SafeInferError } from '@safeinfer/backend';
-import { encodeChat, type Tokenizer, type Transformer } from '@safeinfer/transformer';
+import {
+  renderChat,
+  type TextCodec,
+  type Tokenizer,
+  type Transformer,
+} from '@safeinfer/transformer';
 
 export interface ChatMessage {
   readonly role: string;
@@ -15,7 +20,10 @@ export type PromptInput = Prompt | { readonly [termId: string]: Prompt };
 
 /** How a term reframes the prompt. */
 export type PromptRule =
-  /** Tokens or text before the prompt, after its beginning-of-text token if it has one. */
+  /**
+   * Tokens or text before the prompt, after its beginning-of-text token if it has one. Text before text is encoded as
+   * one; before tokens it can only be encoded alone.
+   */
   | { readonly prefix: readonly number[] | string }
   /** The chat's system message for this term; the prompt must be chat messages. */
   | { readonly system: string }
@@ -45,27 +53,45 @@ function promptFor(input: PromptInput, termId: string): Prompt {
   );
 }
 
-function encode(prompt: Prompt, model: Transformer): readonly number[] {
+function codecOf({ tokenizer }: Transformer): TextCodec {
+  if (tokenizer !== undefined) return tokenizer;
+  throw bad(
+    'a text prompt for a model without a tokenizer',
+    'pass token ids, or load the tokenizer with the model',
+  );
+}
+
+function chatTokenizer(model: Transformer): Tokenizer {
+  const codec = codecOf(model);
+  if (isWhole(codec)) return codec;
+  throw bad(
+    'chat messages for a tokenizer without a chat template',
+    'render the chat yourself and pass text or tokens',
+  );
+}
+
+function isWhole(codec: TextCodec): codec is Tokenizer {
+  return 'specialTokens' in codec;
+}
+
+/** With `prefix`, SentencePiece tokenizers would give each part a space of its own if it was encoded alone. */
+function encode(prompt: Prompt, model: Transformer, prefix = ''): readonly number[] {
   if (typeof prompt !== 'string' && !isChat(prompt)) return prompt;
-  const { tokenizer } = model;
-  if (tokenizer === undefined) {
-    throw bad(
-      'a text prompt for a model without a tokenizer',
-      'pass token ids, or load the tokenizer with the model',
-    );
-  }
-  if (typeof prompt === 'string') return tokenizer.encode(prompt);
-  if (!('specialTokens' in tokenizer)) {
-    throw bad(
-      'chat messages for a tokenizer without a chat template',
-      'render the chat yourself and pass text or tokens',
-    );
-  }
-  return encodeChat({
-    tokenizer: tokenizer as unknown as Tokenizer,
+  if (typeof prompt === 'string') return codecOf(model).encode(behindStart(prompt, prefix, model));
+  const rendered = renderChat({
+    tokenizer: chatTokenizer(model),
     messages: prompt.map(({ role, content }) => ({ role, content })),
     addGenerationPrompt: true,
   });
+  return codecOf(model).encode(behindStart(rendered, prefix, model), { addSpecialTokens: false });
+}
+
+/** The text with the prefix behind the beginning-of-text token that it spells out, if it does. */
+function behindStart(text: string, prefix: string, model: Transformer): string {
+  const codec = codecOf(model);
+  const bos = isWhole(codec) ? codec.specialTokens.bos : undefined;
+  if (bos === undefined || !text.startsWith(bos)) return prefix + text;
+  return bos + prefix + text.slice(bos.length);
 }
 
 function withSystem(prompt: Prompt, system: string): Prompt {
@@ -85,6 +111,7 @@ function withPrefix(
   model: Transformer,
 ): readonly number[] {
   const { bosTokenId } = model.config;
+  if (prefix === '') return tokens;
   let added = typeof prefix === 'string' ? encode(prefix, model) : prefix;
   const hasBos = bosTokenId !== null && tokens[0] === bosTokenId;
   if (hasBos && added[0] === bosTokenId) added = added.slice(1);
@@ -92,7 +119,7 @@ function withPrefix(
 }
 
 /**
- * Token ids of the prompt as a term sees it.
+ * Token ids of the prompt as a term sees it. `keepTokens` leaves a text the tokens it has alone, whatever stands before.
  * @throws BAD_ARGUMENT for prompts a term or its tokenizer cannot take.
  */
 export function promptTokens(
@@ -100,12 +127,17 @@ export function promptTokens(
   termId: string,
   model: Transformer,
   rule: PromptRule | undefined,
+  { keepTokens = false }: { readonly keepTokens?: boolean } = {},
 ): readonly number[] {
   let prompt = promptFor(input, termId);
   if (typeof rule === 'function') prompt = rule(prompt);
   else if (rule !== undefined && 'system' in rule) prompt = withSystem(prompt, rule.system);
-  let tokens = encode(prompt, model);
-  if (typeof rule === 'object' && 'prefix' in rule) tokens = withPrefix(tokens, rule.prefix, model);
+  const prefix = typeof rule === 'object' && 'prefix' in rule ? rule.prefix : '';
+  const isText = typeof prompt === 'string' || isChat(prompt);
+  const tokens =
+    isText && typeof prefix === 'string' && !keepTokens
+      ? encode(prompt, model, prefix)
+      : withPrefix(encode(prompt, model), prefix, model);
   if (tokens.length === 0) {
     throw bad(`the prompt of term "${termId}" is empty`, 'a prompt needs at least one token');
   }

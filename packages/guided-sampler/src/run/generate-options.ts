@@ -62,7 +62,11 @@ function whole(name: string, value: number | undefined, least: number): void {
 }
 
 /** @throws BAD_ARGUMENT or CONTEXT_OVERFLOW before anything runs. */
-export function checkRequest(options: GenerateOptions): Request {
+export function checkRequest(
+  options: GenerateOptions,
+  /** For texts that are scored: every term must see the same tokens. */
+  { keepTokens = false }: { readonly keepTokens?: boolean } = {},
+): Request {
   const { plan } = options;
   whole('maxNewTokens', options.maxNewTokens, 1);
   whole('n', options.n, 1);
@@ -83,7 +87,9 @@ export function checkRequest(options: GenerateOptions): Request {
     }
   }
   const prompts = options.prompts.map((prompt) =>
-    plan.terms.map(({ id, spec }) => promptTokens(prompt, id, spec.model, spec.prompt)),
+    plan.terms.map(({ id, spec }) =>
+      promptTokens(prompt, id, spec.model, spec.prompt, { keepTokens }),
+    ),
   );
   prompts.forEach((perTerm, index) => {
     plan.terms.forEach(({ id, spec }, t) => {
