@@ -43,7 +43,13 @@ describe('safeinfer edit --method', () => {
     );
     const json = JSON.parse(readFileSync(join(folder, out, 'edit.json'), 'utf8')) as {
       weights: { name: string }[];
+      counterFact: { after: object };
     };
+    expect(Object.keys(json.counterFact.after)).toEqual(
+      ['efficacy', 'neighborhood'].flatMap((part) =>
+        ['Score', 'Magnitude', 'Accuracy'].map((kind) => `${part}${kind}`),
+      ),
+    );
     expect(json.weights.map(({ name }) => name)).toEqual(weights);
   });
 });

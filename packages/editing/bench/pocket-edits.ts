@@ -191,5 +191,5 @@ const { score } = summariseCounterFact(done.map(({ after }) => after));
 const sorted = done.map(({ seconds }) => seconds).sort((a, b) => a - b);
 const cpu = done.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / done.length;
 console.log(
-  `score S ${score.toFixed(3)}; seconds per edit: median ${sorted[Math.floor(sorted.length / 2)]!.toFixed(1)}, worst ${sorted.at(-1)!.toFixed(1)}; CPU seconds per edit: mean ${cpu.toFixed(1)}`,
+  `score S ${score?.toFixed(3) ?? 'needs paraphrases and neighbours'}; seconds per edit: median ${sorted[Math.floor(sorted.length / 2)]!.toFixed(1)}, worst ${sorted.at(-1)!.toFixed(1)}; CPU seconds per edit: mean ${cpu.toFixed(1)}`,
 );

@@ -105,10 +105,10 @@ function summaryLines(summaries: {
   readonly after: CounterFactSummary;
 }): string[] {
   const percent = (x: number): string => (100 * x).toFixed(1);
-  const line = (name: string, key: keyof CounterFactSummary): string =>
-    `${name} ${percent(summaries.before[key])} to ${percent(summaries.after[key])} %`;
-  const parts = SCORES.filter(({ key }) => Number.isFinite(summaries.after[key]));
-  // The score is the harmonic mean of the three: without one of them there is none.
-  const shown = parts.length === SCORES.length ? parts : parts.filter(({ key }) => key !== 'score');
-  return [`CounterFact: ${shown.map(({ name, key }) => line(name, key)).join(', ')}`];
+  const shown = SCORES.flatMap(({ name, key }) => {
+    const [before, after] = [summaries.before[key], summaries.after[key]];
+    if (before === undefined || after === undefined) return [];
+    return [`${name} ${percent(before)} to ${percent(after)} %`];
+  });
+  return [`CounterFact: ${shown.join(', ')}`];
 }

@@ -41,19 +41,19 @@ export interface CaseScores {
   readonly neighborhood: readonly PromptScore[];
 }
 
-/** Fractions, not percent: mean within a case, then over cases that have such prompts. */
+/** Fractions, not percent: mean within a case, then over cases that have such prompts. Absent where none has any. */
 export interface CounterFactSummary {
-  readonly efficacyScore: number;
-  readonly efficacyMagnitude: number;
-  readonly efficacyAccuracy: number;
-  readonly paraphraseScore: number;
-  readonly paraphraseMagnitude: number;
-  readonly paraphraseAccuracy: number;
-  readonly neighborhoodScore: number;
-  readonly neighborhoodMagnitude: number;
-  readonly neighborhoodAccuracy: number;
-  /** Harmonic mean of the three scores; 0 when one is 0. */
-  readonly score: number;
+  readonly efficacyScore?: number;
+  readonly efficacyMagnitude?: number;
+  readonly efficacyAccuracy?: number;
+  readonly paraphraseScore?: number;
+  readonly paraphraseMagnitude?: number;
+  readonly paraphraseAccuracy?: number;
+  readonly neighborhoodScore?: number;
+  readonly neighborhoodMagnitude?: number;
+  readonly neighborhoodAccuracy?: number;
+  /** Harmonic mean of the three scores, 0 when one is 0; absent when one of them is. */
+  readonly score?: number;
 }
 
 /** Scores cases on the model as it is: call it with the edit in force, and without for the "before" half. */
@@ -95,25 +95,46 @@ export function summariseCounterFact(cases: readonly CaseScores[]): CounterFactS
   const over = (
     part: 'rewrite' | 'paraphrase' | 'neighborhood',
     value: (score: PromptScore) => number,
-  ): number => mean(cases.filter((c) => c[part].length > 0).map((c) => mean(c[part].map(value))));
+  ): number | undefined => {
+    const own = cases.map((c) => c[part]).filter((scores) => scores.length > 0);
+    return own.length === 0 ? undefined : mean(own.map((scores) => mean(scores.map(value))));
+  };
   const success = ({ success: won }: PromptScore): number => Number(won);
   const magnitude = (score: PromptScore): number => score.magnitude;
   const accuracy = (score: PromptScore): number => Number(score.accuracy);
   const scores = (['rewrite', 'paraphrase', 'neighborhood'] as const).map((part) =>
     over(part, success),
   );
-  return {
-    efficacyScore: scores[0]!,
+  return present({
+    efficacyScore: scores[0],
     efficacyMagnitude: over('rewrite', magnitude),
     efficacyAccuracy: over('rewrite', accuracy),
-    paraphraseScore: scores[1]!,
+    paraphraseScore: scores[1],
     paraphraseMagnitude: over('paraphrase', magnitude),
     paraphraseAccuracy: over('paraphrase', accuracy),
-    neighborhoodScore: scores[2]!,
+    neighborhoodScore: scores[2],
     neighborhoodMagnitude: over('neighborhood', magnitude),
     neighborhoodAccuracy: over('neighborhood', accuracy),
-    score: Math.min(...scores) > 0 ? 3 / scores.reduce((sum, x) => sum + 1 / x, 0) : 0,
-  };
+    score: harmonicMean(scores),
+  });
+}
+
+/** Zero where one is zero; undefined where one is missing. */
+function harmonicMean(values: readonly (number | undefined)[]): number | undefined {
+  let sum = 0;
+  for (const x of values) {
+    if (x === undefined) return undefined;
+    sum += 1 / x;
+  }
+  return values.length / sum;
+}
+
+function present(
+  values: {
+    readonly [K in keyof CounterFactSummary]: number | undefined;
+  },
+): CounterFactSummary {
+  return Object.fromEntries(Object.entries(values).filter(([, x]) => x !== undefined));
 }
 
 function promptsOf(one: CounterFactCase): {

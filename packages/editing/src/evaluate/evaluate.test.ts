@@ -145,6 +145,16 @@ describe('metrics on tiny gpt2', () => {
     expect(summary.neighborhoodMagnitude).toBeCloseTo(NM!, 5);
     const failed: CaseScores = { ...scores[3]!, paraphrase: [], neighborhood: [] };
     expect(summariseCounterFact([failed, ...scores]).efficacyScore).toBe((ES! * 4) / 5);
+    // What no prompt measured has no figure, least of all zero; a score that is zero stays.
+    const partly = summariseCounterFact([{ ...failed, neighborhood: scores[3]!.neighborhood }]);
+    expect(Object.keys(partly)).toEqual(
+      ['efficacy', 'neighborhood'].flatMap((part) =>
+        ['Score', 'Magnitude', 'Accuracy'].map((kind) => `${part}${kind}`),
+      ),
+    );
+    expect(partly.efficacyScore).toBe(0);
+    expect(summariseCounterFact([scores[3]!]).score).toBe(0);
+    expect(summariseCounterFact([])).toEqual({});
   });
 
   it('token accuracy as EasyEdit takes it, and locality against the unedited model', async () => {

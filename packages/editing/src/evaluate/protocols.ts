@@ -82,22 +82,23 @@ export async function scoreEasyEdit(
 export interface ProtocolSummary {
   readonly protocol: Protocol;
   readonly cases: number;
-  /** Mean within a case, then over cases that have such prompts; NaN where none has. */
-  readonly rewrite: number;
-  readonly paraphrase: number;
+  /** Mean within a case, then over cases that have such prompts; absent where none has. */
+  readonly rewrite?: number;
+  readonly paraphrase?: number;
   /** Per kind. */
   readonly locality: Readonly<Record<string, number>>;
   readonly portability: Readonly<Record<string, number>>;
 }
 
 export function summariseProtocol(scores: readonly ProtocolScores[]): ProtocolSummary {
+  const rephrased = scores.filter(({ paraphrase }) => paraphrase.length > 0);
   return {
     protocol: scores[0]?.protocol ?? 'easyedit',
     cases: scores.length,
-    rewrite: mean(scores.map(({ rewrite }) => rewrite)),
-    paraphrase: mean(
-      scores.flatMap(({ paraphrase }) => (paraphrase.length ? [mean(paraphrase)] : [])),
-    ),
+    ...(scores.length === 0 ? {} : { rewrite: mean(scores.map(({ rewrite }) => rewrite)) }),
+    ...(rephrased.length === 0
+      ? {}
+      : { paraphrase: mean(rephrased.map(({ paraphrase }) => mean(paraphrase))) }),
     locality: perKind(scores.map(({ locality }) => locality)),
     portability: perKind(scores.map(({ portability }) => portability)),
   };
