@@ -1,4 +1,4 @@
-// Runs tfjs-core's test suite against cpu (stock), ort and wasm, and writes packages/backend-ort/CONFORMANCE.md.
+// Runs tfjs-core's test suite against cpu (stock) and other backends, and writes the pages with what fails.
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -6,11 +6,35 @@ import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { type Outcome, report } from './report.ts';
+import { type Outcome, type Page, report, usedOpsSection } from './report.ts';
+import { usedOps } from './used-ops.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
 const out = join(here, 'dist');
+const repository = resolve(here, '..', '..');
+
+const PAGES: readonly Page[] = [
+  {
+    path: 'packages/backend-ort/CONFORMANCE.md',
+    script: 'conformance',
+    backends: ['cpu', 'ort', 'ort/native', 'wasm'],
+    notes: [
+      '`ort/native` is `ort` with every',
+      'crossover at 0, so that the small operands of the suite reach the native kernels too.',
+    ],
+  },
+  {
+    path: 'packages/backend/CONFORMANCE-WEBGPU.md',
+    script: 'conformance cpu,webgpu',
+    backends: ['cpu', 'webgpu'],
+    notes: [
+      'WebGPU is',
+      'Dawn through the package `webgpu`, nothing left to cpu by `WEBGPU_CPU_FORWARD`; specs that read synchronously',
+      'do not exist for it.',
+    ],
+  },
+];
 
 /** The suite imports core by relative paths, so core, backends and suite must be one bundle with one engine. */
 async function bundle(): Promise<void> {
@@ -26,7 +50,7 @@ async function bundle(): Promise<void> {
     target: 'node20',
     mainFields: ['module', 'main'],
     conditions: ['@safeinfer/source'],
-    external: ['onnxruntime-node', 'jasmine-core', 'vitest'],
+    external: ['onnxruntime-node', 'jasmine-core', 'vitest', 'webgpu'],
     logLevel: 'error',
     banner: {
       js:
@@ -39,6 +63,9 @@ async function bundle(): Promise<void> {
     },
   });
 }
+
+/** The suite names each group after the backend and its flags: take them out, so that runs compare. */
+const GROUP = / (?:cpu|ort|wasm|webgpu) \{.*?\}/;
 
 /** Status of every spec of one backend. */
 function run(label: string): Promise<Map<string, Outcome>> {
@@ -59,10 +86,10 @@ function run(label: string): Promise<Map<string, Outcome>> {
   });
   const results = new Map<string, Outcome>();
   createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('{"adapter"')) adapter = (JSON.parse(line) as { adapter: string }).adapter;
     if (!line.startsWith('{"fullName"')) return;
     const { fullName, status, message } = JSON.parse(line) as Record<string, string>;
-    // The suite names each group after the backend: take it out, so that runs compare.
-    const name = (fullName ?? '').replaceAll(` ${backend} {}`, '');
+    const name = (fullName ?? '').replace(GROUP, '');
     if (status === 'passed' || status === 'failed') {
       results.set(name, { passed: status === 'passed', message: message ?? '' });
     }
@@ -76,14 +103,20 @@ function run(label: string): Promise<Map<string, Outcome>> {
   });
 }
 
+/** The GPU that the last run of `webgpu` computed on. */
+let adapter: string | undefined;
+
 mkdirSync(out, { recursive: true });
 await bundle();
-const only = process.argv[2]?.split(',') ?? ['cpu', 'ort', 'ort/native', 'wasm'];
+const only = process.argv[2]?.split(',') ?? PAGES[0]!.backends;
 const runs = new Map<string, Map<string, Outcome>>();
 for (const backend of only) runs.set(backend, await run(backend));
-if (only.length === 4) {
-  const target = resolve(here, '..', '..', 'packages', 'backend-ort', 'CONFORMANCE.md');
-  writeFileSync(target, report(runs));
+const page = PAGES.find(({ backends }) => backends.join() === only.join());
+if (page !== undefined) {
+  const notes = adapter === undefined ? page.notes : [...page.notes, `The adapter was ${adapter}.`];
+  const webgpu = runs.get('webgpu');
+  const used = webgpu === undefined ? '' : usedOpsSection(usedOps(repository), webgpu);
+  writeFileSync(join(repository, page.path), report({ ...page, notes }, runs) + used);
 }
 for (const [backend, results] of runs) {
   const failures = [...results].filter(([, outcome]) => !outcome.passed);

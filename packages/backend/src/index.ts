@@ -22,6 +22,7 @@ export { guardedWhere } from './gradients/guarded-where.ts';
 export { stopGradient } from './gradients/stop-gradient.ts';
 export { repairCpuKernels } from './kernels/cpu-kernels.ts';
 export { registerWasmKernels } from './kernels/wasm-kernels.ts';
+export { registerWebgpuKernels } from './kernels/webgpu-kernels.ts';
 export { markConstant } from './mark-constant.ts';
 export { keepOnly, TensorScope, tensorsIn, withTensors } from './memory-scope.ts';
 export { nextTurn } from './next-turn.ts';

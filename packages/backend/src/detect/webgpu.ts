@@ -1,7 +1,7 @@
 // Any vendor's GPU through Dawn; refused until a real adapter is found, and every allocation checked by size.
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorLimit } from '../kernels/tensor-limit.ts';
-import { guardAllocations, guardResults } from '../kernels/webgpu-guard.ts';
+import { guardWebgpu, registerWebgpuKernels } from '../kernels/webgpu-kernels.ts';
 import { BackendRefusal, type Candidate, type Started } from './candidate.ts';
 import { importOptional, versionOf } from './import-optional.ts';
 
@@ -52,8 +52,8 @@ export const webgpu: Candidate = {
     await importOptional('@tensorflow/tfjs-backend-webgpu', INSTALL);
     // Tensors below 1,000 values would be computed by the cpu backend, on another schedule.
     tf.env().set('WEBGPU_CPU_FORWARD', false);
-    guardAllocations(adapter.limits);
-    if (await tf.setBackend('webgpu')) guardResults(tf.backend());
+    registerWebgpuKernels(adapter.limits);
+    if (await tf.setBackend('webgpu')) guardWebgpu(tf.backend());
     return {
       versions: {
         webgpu: versionOf('webgpu'),

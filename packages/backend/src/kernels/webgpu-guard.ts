@@ -14,37 +14,49 @@ export interface BufferLimits {
 /** Kernels that hand the data on without touching it: a large tensor may still have two names or shapes. */
 const UNTOUCHED = new Set(['Identity', 'Reshape']);
 
-let installed = false;
+const installed = new Set<string>();
 const guarded = new WeakSet<object>();
 
 /**
- * Checks every kernel's inputs and outputs on backend `webgpu` against the adapter's limits; the kernels that
- * embeddings need read larger matrices in parts.
+ * Checks every kernel's inputs and outputs on `backendName` against the adapter's limits; the kernels that
+ * embeddings need read larger matrices in parts. Idempotent but for the limits. `prepare`, also idempotent, runs
+ * before each kernel on its backend: tfjs makes a new one after `tf.engine().reset()`.
  */
-export function guardAllocations(limits: BufferLimits): void {
-  limitTensors('webgpu', Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
-  if (installed) return;
-  installed = true;
-  for (const { kernelName } of tf.getKernelsForBackend('webgpu')) {
+export function guardAllocations(
+  backendName: string,
+  limits: BufferLimits,
+  prepare: (backend: tf.KernelBackend) => void = () => {},
+): void {
+  limitTensors(backendName, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize));
+  if (installed.has(backendName)) return;
+  installed.add(backendName);
+  for (const { kernelName } of tf.getKernelsForBackend(backendName)) {
     if (UNTOUCHED.has(kernelName)) continue;
-    wrapKernel(kernelName, 'webgpu', (original) => (args) => {
-      for (const input of Object.values(args.inputs)) if (input != null) checkSize(input);
+    wrapKernel(kernelName, backendName, (original) => (args) => {
+      const limit = tensorLimit(backendName);
+      const backend = args.backend as tf.KernelBackend;
+      guardResults(backend, backendName);
+      prepare(backend);
+      // Ragged kernels take lists of tensors under one name.
+      for (const input of Object.values(args.inputs).flat()) {
+        if (input != null) checkSize(input, limit);
+      }
       const out = original!(args);
       const made = Array.isArray(out) ? out : [out];
       try {
-        for (const info of made) checkSize(info);
+        for (const info of made) checkSize(info, limit);
       } catch (error) {
-        for (const info of made) (args.backend as tf.KernelBackend).disposeData(info.dataId);
+        for (const info of made) backend.disposeData(info.dataId);
         throw error;
       }
       return out;
     });
   }
-  readLargeMatrices('webgpu');
+  readLargeMatrices(backendName);
 }
 
 /** Refuses results beyond the limit before the backend makes a buffer for them. Idempotent. */
-export function guardResults(backend: tf.KernelBackend): void {
+export function guardResults(backend: tf.KernelBackend, backendName: string): void {
   if (guarded.has(backend)) return;
   guarded.add(backend);
   const maker = backend as unknown as {
@@ -53,19 +65,13 @@ export function guardResults(backend: tf.KernelBackend): void {
   const make = maker.makeTensorInfo.bind(maker);
   maker.makeTensorInfo = (shape, dtype, values) => {
     // With values it stays on the host until a kernel reads it, which is checked then.
-    if (values == null) checkSize({ dataId: {}, shape, dtype });
+    if (values == null) checkSize({ dataId: {}, shape, dtype }, tensorLimit(backendName));
     return make(shape, dtype, values);
   };
 }
 
-/**
- * @throws SafeInferError ALLOCATION_LIMIT when the tensor's bytes exceed `bytes`, by default the limit of
- *   the adapter in use
- */
-export function checkSize(
-  info: tf.TensorInfo,
-  bytes: number | undefined = tensorLimit('webgpu'),
-): void {
+/** @throws SafeInferError ALLOCATION_LIMIT when the tensor's bytes exceed `bytes` */
+export function checkSize(info: tf.TensorInfo, bytes: number | undefined): void {
   if (bytes === undefined || info.dtype === 'string') return;
   const size = tf.util.sizeFromShape(info.shape) * tf.util.bytesPerElement(info.dtype);
   if (size <= bytes) return;
