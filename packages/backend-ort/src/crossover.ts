@@ -8,7 +8,8 @@ type Sized =
   | 'reduce'
   | 'softmax'
   | 'transpose'
-  | 'norm';
+  | 'norm'
+  | 'activation';
 
 /**
  * Set to 1, every operation that has a native form uses it: how the conformance job tests the small cases. Set
@@ -20,7 +21,7 @@ const from = (size: number): number =>
 
 /**
  * A call costs 10 to 15 microseconds. Sizes are elements of the output (of the input for reductions),
- * multiply-adds for products.
+ * multiply-adds for products, unless said otherwise.
  */
 export const CROSSOVER: Readonly<Record<Sized, number>> = {
   /** A loop does about 1 multiply-add a nanosecond. */
@@ -34,5 +35,10 @@ export const CROSSOVER: Readonly<Record<Sized, number>> = {
   reduce: from(16384),
   softmax: from(1024),
   transpose: from(16384),
-  norm: from(8192),
+  /**
+   * Width of a row, whatever the number of rows: a row must get the same bits in any company, and in the graph of a
+   * whole block.
+   */
+  norm: from(128),
+  activation: from(128),
 };

@@ -28,7 +28,7 @@ export interface FusedDelta {
 /** Changes of the products of a kernel, by the name of the weight among its inputs (`wQ`). */
 export type FusedDeltas = Readonly<Record<string, readonly FusedDelta[]>>;
 
-/** Inputs (tensors by name) and attributes of each private kernel; one tensor out, but three of SafeInferHeads. */
+/** Inputs (tensors by name) and attributes of each private kernel; one tensor out, but of SafeInferHeads and SafeInferBlock. */
 export interface FusedKernels {
   /** Norm over the last axis D of `x` [..., D]; `gain` and `bias` [D]; same shape out. */
   readonly SafeInferNorm: { readonly inputs: NormInputs; readonly attrs: NormAttrs };
@@ -118,9 +118,45 @@ export interface FusedKernels {
       readonly scale: number;
     };
   };
+  /**
+   * A whole sequential block: with n the norm of x [N, D], m = x + attention(n) W_O and y = m + mlp(norm of m). The
+   * first norm is `gain` and `bias`, the second `gain2` and `bias2`; the rest as in SafeInferHeads (projections,
+   * rotation), SafeInferAttention (cached blocks `k0`, `v0`, ... before the new keys, mask over all of them) and
+   * SafeInferMlp. Tokens are `streams` runs of equal length T = N / streams, one after another.
+   */
+  readonly SafeInferBlock: {
+    readonly inputs: FusedKernels['SafeInferHeads']['inputs'] & {
+      readonly gain2: tf.Tensor;
+      readonly bias2?: tf.Tensor;
+      readonly wO: tf.Tensor;
+      readonly bO?: tf.Tensor;
+      readonly wGate?: tf.Tensor;
+      readonly wIn: tf.Tensor;
+      readonly wOut: tf.Tensor;
+      readonly bGate?: tf.Tensor;
+      readonly bIn?: tf.Tensor;
+      readonly bOut?: tf.Tensor;
+      readonly mask?: tf.Tensor;
+    } & Readonly<Record<string, tf.Tensor>>;
+    readonly attrs: FusedKernels['SafeInferHeads']['attrs'] & {
+      readonly activation: FusedActivation;
+      /** 0 for none. */
+      readonly softcap: number;
+      readonly streams: number;
+      /** Blocks of cached keys. */
+      readonly past: number;
+      /** Whether the residual stream after attention is wanted. */
+      readonly mid: boolean;
+      /** Whether the new keys and values are wanted. */
+      readonly keys: boolean;
+    };
+  };
 }
 
 export type FusedKernelName = keyof FusedKernels;
+
+/** Kernels that give several tensors have functions of their own. */
+type Several = 'SafeInferHeads' | 'SafeInferBlock';
 
 /** True when the active backend has the kernel and no gradient is being recorded (they have none). */
 export function hasFusedKernel(name: FusedKernelName): boolean {
@@ -138,12 +174,34 @@ export function runFusedHeads(
   return run('SafeInferHeads', { inputs, attrs, deltas }) as [tf.Tensor, tf.Tensor, tf.Tensor];
 }
 
+/** What SafeInferBlock gives: y [N, D]; m [N, D], new keys and values [S, kv, T, e] where they were asked for. */
+export interface FusedBlock {
+  readonly y: tf.Tensor2D;
+  readonly mid: tf.Tensor2D | undefined;
+  readonly k: tf.Tensor4D | undefined;
+  readonly v: tf.Tensor4D | undefined;
+}
+
+/** A whole block in one kernel; undefined where the backend has none or declines: it is computed by halves then. */
+export function runFusedBlock(
+  inputs: FusedKernels['SafeInferBlock']['inputs'],
+  attrs: FusedKernels['SafeInferBlock']['attrs'],
+): FusedBlock | undefined {
+  if (!hasFusedKernel('SafeInferBlock')) return undefined;
+  const made = run('SafeInferBlock', { inputs, attrs }) as tf.Tensor[];
+  if (made.length === 0) return undefined;
+  const [y, ...rest] = made;
+  const mid = attrs.mid ? rest.shift() : undefined;
+  const [k, v] = rest;
+  return { y, mid, k, v } as FusedBlock;
+}
+
 /**
  * Runs a private kernel, or returns undefined where it must be composed of tfjs operations instead:
  * `runFused('SafeInferNorm', { x, gain }, attrs) ?? composed(x, gain)`. The result is the caller's, as of
  * any operation. `deltas` change the products of kernels that have some.
  */
-export function runFused<N extends Exclude<FusedKernelName, 'SafeInferHeads'>>(
+export function runFused<N extends Exclude<FusedKernelName, Several>>(
   name: N,
   inputs: FusedKernels[N]['inputs'],
   attrs: FusedKernels[N]['attrs'],

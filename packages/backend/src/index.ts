@@ -9,6 +9,7 @@ export type { Started, StartOptions, WeightPrecision } from './detect/candidate.
 export { einsum } from './einsum.ts';
 export {
   type FusedActivation,
+  type FusedBlock,
   type FusedDelta,
   type FusedDeltaScales,
   type FusedDeltas,
@@ -16,6 +17,7 @@ export {
   type FusedKernels,
   hasFusedKernel,
   runFused,
+  runFusedBlock,
   runFusedHeads,
 } from './fused-kernels.ts';
 export { guardedWhere } from './gradients/guarded-where.ts';

@@ -36,7 +36,8 @@ function apply(
   const factor = up === undefined ? undefined : backend.floats(up);
   const out = backend.output(x.shape);
   const loop = LOOP[name];
-  if (loop !== undefined && size < CROSSOVER.transcendental) {
+  // By the width, as norms: rows that a whole block computes natively get the same bits here.
+  if (loop !== undefined && x.shape.at(-1)! < CROSSOVER.activation) {
     for (let i = 0; i < size; i++) out.values[i] = loop(input[i]!) * (factor?.[i] ?? 1);
     return out.info;
   }

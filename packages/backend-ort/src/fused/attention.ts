@@ -45,6 +45,8 @@ export const attention: Kernel = ({ inputs, attrs, backend }) => {
     `attention/${blocks}/${mask !== undefined}/${softcap}`,
     work,
     () => graph({ blocks, masked: mask !== undefined, softcap }),
+    // To the bits of a whole block, whose graph is not rewritten either.
+    { asWritten: true },
   );
   const dims = [streams, kvHeads, ...queries, valueWidth];
   runSession(session, feeds, { y: ortValue('float32', out.values, dims) });

@@ -3,7 +3,8 @@ import type { FusedKernelName } from '@safeinfer/backend';
 import type { Kernel } from '../kernels/kernel.ts';
 import { activation, gate } from './activation.ts';
 import { attention } from './attention.ts';
-import { addProduct, heads, mlp } from './block.ts';
+import { wholeBlock } from './block/whole-block.ts';
+import { addProduct, heads, mlp } from './halves.ts';
 import { addLowRank } from './low-rank.ts';
 import { norm } from './norm.ts';
 import { rope } from './rope.ts';
@@ -19,5 +20,6 @@ export function fusedKernels(): Record<FusedKernelName, Kernel> {
     SafeInferAddProduct: addProduct,
     SafeInferMlp: mlp,
     SafeInferHeads: heads,
+    SafeInferBlock: wholeBlock,
   };
 }

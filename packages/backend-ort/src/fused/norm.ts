@@ -12,7 +12,8 @@ export const norm: Kernel = ({ inputs, attrs, backend }) => {
   const gain = shifted(backend.floats(inputs['gain']!), attrs['gainOffset'] as number);
   const bias = inputs['bias'] === undefined ? undefined : backend.floats(inputs['bias']);
   const out = backend.output(x.shape);
-  if (input.length < CROSSOVER.norm) {
+  // By the width, not the number of rows: a row gets the same bits whatever other rows there are.
+  if (width < CROSSOVER.norm) {
     const loop = kind === 'rms' ? rmsLoop : layerLoop;
     loop({ input, gain, bias, width, eps, out: out.values });
     return out.info;

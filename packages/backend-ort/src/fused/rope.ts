@@ -1,8 +1,13 @@
 // Rotary embedding: each pair of dimensions turned by its token's angle, without a product by P.
+// Products are rounded to fp32 before they are added, as they are in the graph of a whole block.
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel } from '../kernels/kernel.ts';
+import type { OrtBackend } from '../ort-backend.ts';
+
+const { fround } = Math;
 
 /** For each output dimension, the input dimension P takes and its sign; 0 where P takes none. */
-interface Pairing {
+export interface Pairing {
   readonly partner: Int32Array;
   readonly sign: Float32Array;
   /** Half the width, when dimension i is paired with i + half throughout: the common layout. */
@@ -13,13 +18,8 @@ const pairings = new WeakMap<object, Pairing>();
 
 export const rope: Kernel = ({ inputs, backend }) => {
   const x = inputs['x']!;
-  const pairs = inputs['pairs']!;
   const [tokens, heads, width] = x.shape as [number, number, number];
-  let pairing = pairings.get(pairs.dataId);
-  if (pairing === undefined) {
-    pairing = pairingOf(backend.floats(pairs), width);
-    pairings.set(pairs.dataId, pairing);
-  }
+  const pairing = pairingFor(backend, inputs['pairs']!, width);
   const turn = {
     input: backend.floats(x),
     cos: backend.floats(inputs['cos']!),
@@ -33,6 +33,16 @@ export const rope: Kernel = ({ inputs, backend }) => {
   else turnHalves(turn, pairing.half, out.values);
   return out.info;
 };
+
+/** What the matrix `pairs` P [e, e] says, read once. */
+export function pairingFor(backend: OrtBackend, pairs: TensorInfo, width: number): Pairing {
+  let pairing = pairings.get(pairs.dataId);
+  if (pairing === undefined) {
+    pairing = pairingOf(backend.floats(pairs), width);
+    pairings.set(pairs.dataId, pairing);
+  }
+  return pairing;
+}
 
 interface Turn {
   readonly input: Float32Array;
@@ -51,7 +61,7 @@ function turnAny(turn: Turn, { partner, sign }: Pairing, out: Float32Array): voi
       const at = (token * heads + head) * width;
       for (let i = 0; i < width; i++) {
         const turned = sign[i]! * input[at + partner[i]!]!;
-        out[at + i] = input[at + i]! * cos[angle + i]! + turned * sin[angle + i]!;
+        out[at + i] = fround(input[at + i]! * cos[angle + i]!) + fround(turned * sin[angle + i]!);
       }
     }
   }
@@ -67,8 +77,9 @@ function turnHalves(turn: Turn, half: number, out: Float32Array): void {
       for (let i = 0; i < half; i++) {
         const a = input[at + i]!;
         const b = input[at + half + i]!;
-        out[at + i] = a * cos[angle + i]! - b * sin[angle + i]!;
-        out[at + half + i] = b * cos[angle + half + i]! + a * sin[angle + half + i]!;
+        out[at + i] = fround(a * cos[angle + i]!) - fround(b * sin[angle + i]!);
+        out[at + half + i] =
+          fround(b * cos[angle + half + i]!) + fround(a * sin[angle + half + i]!);
       }
     }
   }

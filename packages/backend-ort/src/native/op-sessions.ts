@@ -1,6 +1,6 @@
 // Sessions of single operations, one for each signature; any rank and size, no constants of the user's.
 import { type ModelSpec, onnxModel } from '../onnx/model.ts';
-import { createSession, type NativeSession } from './binding.ts';
+import { createSession, type NativeSession, type SessionOptions } from './binding.ts';
 
 /** More signatures than a program has; beyond it something makes a new one at every step. */
 const CAPACITY = 512;
@@ -19,10 +19,14 @@ export class OpSessions {
 
   /**
    * The session for `signature`, built by `model` when it is new. `work` is about how many elements or
-   * multiply-adds the call touches: waking another thread for little work costs more than it does. `arena`
-   * keeps the scratch memory of large graphs between runs.
+   * multiply-adds the call touches: waking another thread for little work costs more than it does.
    */
-  get(signature: string, work: number, model: () => ModelSpec, arena = false): NativeSession {
+  get(
+    signature: string,
+    work: number,
+    model: () => ModelSpec,
+    options: Pick<SessionOptions, 'arena' | 'asWritten'> = {},
+  ): NativeSession {
     const threads = work < PARALLEL_WORK ? 1 : this.#threads;
     const key = `${signature}/${threads}`;
     const known = this.#sessions.get(key);
@@ -32,7 +36,7 @@ export class OpSessions {
       this.#sessions.delete(oldest);
       session.dispose();
     }
-    const session = createSession(onnxModel(model()), { threads, arena });
+    const session = createSession(onnxModel(model()), { threads, ...options });
     this.#sessions.set(key, session);
     return session;
   }

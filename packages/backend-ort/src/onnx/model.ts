@@ -35,12 +35,20 @@ export interface ValueSpec {
   readonly shape?: readonly number[];
 }
 
+/** Bytes of a file in the session's folder. */
+export interface FileSlice {
+  readonly file: string;
+  readonly bytes: number;
+  /** Where they begin; default 0. */
+  readonly offset?: number;
+}
+
 /** A constant, stored in the model or in a file beside it. */
 export interface InitializerSpec {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
-  readonly data: Uint8Array | { readonly file: string; readonly bytes: number };
+  readonly data: Uint8Array | FileSlice;
 }
 
 export interface ModelSpec {
@@ -50,14 +58,25 @@ export interface ModelSpec {
   readonly initializers?: readonly InitializerSpec[];
 }
 
+/** The first output of every model, a constant that a run may ask for: see `runSession`. */
+export const FIRST_OUTPUT = 'first';
+const FIRST: InitializerSpec = {
+  name: FIRST_OUTPUT,
+  type: 'bool',
+  shape: [],
+  data: Uint8Array.of(1),
+};
+
 /** The serialised ModelProto. */
 export function onnxModel(spec: ModelSpec): Uint8Array {
   const graph: Field[] = [
     ...spec.nodes.map((node) => message(1, nodeFields(node))),
     text(2, 'g'),
-    ...(spec.initializers ?? []).map((constant) => message(5, initializerFields(constant))),
+    ...[FIRST, ...(spec.initializers ?? [])].map((constant) =>
+      message(5, initializerFields(constant)),
+    ),
     ...spec.inputs.map((value) => message(11, valueFields(value))),
-    ...spec.outputs.map((value) => message(12, valueFields(value))),
+    ...[FIRST, ...spec.outputs].map((value) => message(12, valueFields(value))),
   ];
   return join([
     integer(1, IR_VERSION),
@@ -112,7 +131,7 @@ function initializerFields({ name, type, shape, data }: InitializerSpec): Field[
   return [
     ...head,
     entry('location', data.file),
-    entry('offset', '0'),
+    entry('offset', String(data.offset ?? 0)),
     entry('length', String(data.bytes)),
     integer(14, 1), // DataLocation.EXTERNAL
   ];

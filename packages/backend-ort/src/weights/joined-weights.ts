@@ -1,6 +1,7 @@
 // Several right operands of the same left one side by side in one session: one product, one waking of the pool.
-import { createSession, type NativeSession, ortValue, runSession } from '../native/binding.ts';
-import { int64Bytes, onnxModel } from '../onnx/model.ts';
+import { createSession, ortValue, runSession } from '../native/binding.ts';
+import { Graph } from '../onnx/graph.ts';
+import { onnxModel } from '../onnx/model.ts';
 import { withFile } from './external-file.ts';
 import {
   type ConstantWeight,
@@ -8,6 +9,7 @@ import {
   restoreSigns,
   signsOfZeros,
 } from './packed-weight.ts';
+import { SharedSession } from './shared-session.ts';
 
 /** The products of one left operand that nobody has asked for yet: hooked passes ask for them one by one. */
 let pending:
@@ -19,25 +21,34 @@ let pending:
     }
   | undefined;
 
+/** How a group multiplies, and reads its weights back where the identity would not give them. */
+export interface GroupProduct {
+  /** outs[i] [rows, columns[i]] = x [rows, inner] W_i. */
+  readonly multiply: (x: Float32Array, rows: number, outs: readonly Float32Array[]) => void;
+  /** Values of one weight; by default the identity times it, with the signs of zeros put back. */
+  readonly unpack?: (index: number) => Float32Array;
+}
+
 /** W1 [inner, c1], W2 [inner, c2], ... of X W1, X W2, ...: the columns of one constant. */
 export class JoinedWeights {
   readonly inner: number;
   readonly columns: readonly number[];
   readonly members: readonly JoinedWeight[];
-  readonly #session: NativeSession;
-  #alive: number;
+  readonly session: SharedSession;
+  readonly #product: GroupProduct;
 
-  private constructor(options: {
-    readonly session: NativeSession;
+  constructor(options: {
+    readonly session: SharedSession;
     readonly inner: number;
     readonly columns: readonly number[];
     readonly signs: readonly (Uint8Array | undefined)[];
+    readonly product: GroupProduct;
   }) {
-    this.#session = options.session;
+    this.session = options.session;
     this.inner = options.inner;
     this.columns = options.columns;
+    this.#product = options.product;
     this.members = options.signs.map((signs, index) => new JoinedWeight(this, index, signs));
-    this.#alive = this.members.length;
   }
 
   /** Undefined where `PackedWeight.pack` would be: values that cannot be read back, no room for the file. */
@@ -47,74 +58,76 @@ export class JoinedWeights {
     readonly threads: number;
   }): JoinedWeights | undefined {
     const { values, inner, threads } = options;
-    const signs: (Uint8Array | undefined)[] = [];
-    for (const own of values) {
-      const found = signsOfZeros(own);
-      if (found === 'not finite') return undefined;
-      signs.push(found);
-    }
+    const signs = signsOfAll(values);
+    if (signs === undefined) return undefined;
     const columns = values.map(({ length }) => length / inner);
     const total = columns.reduce((sum, count) => sum + count, 0);
-    const names = columns.map((_, index) => `y${index}`);
-    const data = sideBySide(values, columns, inner);
+    const data = sideBySide(values, inner);
+    const build = (file: string): Uint8Array => {
+      const graph = new Graph();
+      const slice = { file, bytes: data.byteLength };
+      graph.constant({ name: 'w', type: 'float32', shape: [inner, total], data: slice });
+      const all = graph.op('MatMul', [graph.input('x'), 'w']);
+      graph
+        .ops('Split', [all, graph.ints(columns)], columns.length, { axis: -1 })
+        .forEach((part, index) => {
+          graph.output(`y${index}`, part);
+        });
+      return onnxModel(graph.spec());
+    };
     try {
-      const session = withFile(data, (externalFolder, file) =>
-        createSession(
-          onnxModel({
-            nodes: [
-              { op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] },
-              {
-                op: 'Split',
-                inputs: ['y', 'columns'],
-                outputs: names,
-                attributes: { axis: -1 },
-              },
-            ],
-            inputs: [{ name: 'x', type: 'float32' }],
-            outputs: names.map((name) => ({ name, type: 'float32' as const })),
-            initializers: [
-              {
-                name: 'w',
-                type: 'float32',
-                shape: [inner, total],
-                data: { file, bytes: data.byteLength },
-              },
-              {
-                name: 'columns',
-                type: 'int64',
-                shape: [columns.length],
-                data: int64Bytes(columns),
-              },
-            ],
-          }),
-          { threads, externalFolder },
-        ),
+      const native = withFile(data, (externalFolder, file) =>
+        createSession(build(file), { threads, externalFolder }),
       );
-      return new JoinedWeights({ session, inner, columns, signs });
+      const session = new SharedSession(native, values.length);
+      return new JoinedWeights({
+        session,
+        inner,
+        columns,
+        signs,
+        product: {
+          multiply: (x, rows, outs) => {
+            const fetches = Object.fromEntries(
+              outs.map((out, i) => [`y${i}`, ortValue('float32', out, [rows, columns[i]!])]),
+            );
+            runSession(native, { x: ortValue('float32', x, [rows, inner]) }, fetches);
+          },
+        },
+      });
     } catch {
       // As for a single weight: without room for the file it works unpacked.
       return undefined;
     }
   }
 
-  /** True when one of the weights went its own way: the others should, too. */
+  /** True when one of the session's weights went its own way: the others should, too. */
   get broken(): boolean {
-    return this.#alive < this.members.length;
+    return this.session.broken;
   }
 
   /** outs[i] [rows, columns[i]] = x [rows, inner] W_i. */
   multiply(x: Float32Array, rows: number, outs: readonly Float32Array[]): void {
-    const fetches = Object.fromEntries(
-      outs.map((out, i) => [`y${i}`, ortValue('float32', out, [rows, this.columns[i]!])]),
+    this.#product.multiply(x, rows, outs);
+  }
+
+  /** The values of a member as they were given, bit for bit. */
+  unpack(index: number): Float32Array {
+    const own = this.#product.unpack?.(index);
+    if (own !== undefined) return own;
+    const { inner, columns, members } = this;
+    const outs = (rows: number, out: Float32Array): Float32Array[] =>
+      columns.map((count, i) => (i === index ? out : new Float32Array(rows * count)));
+    const values = identityProduct(inner, columns[index]!, (identity, rows, out) =>
+      this.multiply(identity, rows, outs(rows, out)),
     );
-    runSession(this.#session, { x: ortValue('float32', x, [rows, this.inner]) }, fetches);
+    restoreSigns(values, members[index]!.negativeZeros);
+    return values;
   }
 
   /** Ends the session with its last weight. */
   leave(): void {
-    if (--this.#alive > 0) return;
     if (pending?.group === this) pending = undefined;
-    this.#session.dispose();
+    this.session.leave();
   }
 }
 
@@ -122,13 +135,14 @@ export class JoinedWeights {
 export class JoinedWeight implements ConstantWeight {
   readonly transposed = false;
   readonly group: JoinedWeights;
+  /** One bit per value: which zeros are negative. Undefined when none is. */
+  readonly negativeZeros: Uint8Array | undefined;
   readonly #index: number;
-  readonly #negativeZeros: Uint8Array | undefined;
 
   constructor(group: JoinedWeights, index: number, negativeZeros: Uint8Array | undefined) {
     this.group = group;
     this.#index = index;
-    this.#negativeZeros = negativeZeros;
+    this.negativeZeros = negativeZeros;
   }
 
   get unsettled(): boolean {
@@ -146,18 +160,13 @@ export class JoinedWeight implements ConstantWeight {
       index === this.#index ? out : new Float32Array(rows * columns),
     );
     group.multiply(x, rows, outs);
-    if (source === undefined) return;
+    if (source === undefined || outs.length === 1) return;
     const products = outs.map((own) => (own === out ? undefined : own));
     pending = { group, source, rows, products };
   }
 
   unpack(): Float32Array {
-    const { inner, columns } = this.group;
-    const values = identityProduct(inner, columns[this.#index]!, (identity, rows, out) =>
-      this.multiply(identity, rows, out),
-    );
-    restoreSigns(values, this.#negativeZeros);
-    return values;
+    return this.group.unpack(this.#index);
   }
 
   dispose(): void {
@@ -178,11 +187,22 @@ export class JoinedWeight implements ConstantWeight {
   }
 }
 
-function sideBySide(
+/** The signs of zeros of each weight; undefined when a value is not finite. */
+export function signsOfAll(
   values: readonly Float32Array[],
-  columns: readonly number[],
-  inner: number,
-): Float32Array {
+): (Uint8Array | undefined)[] | undefined {
+  const signs: (Uint8Array | undefined)[] = [];
+  for (const own of values) {
+    const found = signsOfZeros(own);
+    if (found === 'not finite') return undefined;
+    signs.push(found);
+  }
+  return signs;
+}
+
+/** Matrices of `inner` rows as the columns of one. */
+export function sideBySide(values: readonly Float32Array[], inner: number): Float32Array {
+  const columns = values.map(({ length }) => length / inner);
   const total = columns.reduce((sum, count) => sum + count, 0);
   const data = new Float32Array(inner * total);
   let start = 0;

@@ -38,10 +38,11 @@ export function packedFor(
     return undefined;
   }
   const shape = weight.shape.slice(-2) as [number, number];
-  if (shape[0] * shape[1] < SMALLEST_WEIGHT) return undefined;
   const due = earned(record, rows);
+  // Small ones count too: with the others of its block one may find a session.
   if (rows <= FEW_ROWS) record.uses++;
   else record.manyRowUses++;
+  if (shape[0] * shape[1] < SMALLEST_WEIGHT) return undefined;
   // Where weights are rounded, every product must see the same ones, of however many rows.
   const rounded = backend.weights === 'int8' && !record.poolable && record.uses >= 0;
   if (!due && !rounded) return undefined;
@@ -69,6 +70,14 @@ function earned(record: TensorRecord, rows: number): boolean {
   return record.uses + 1 >= (record.poolable ? USES_BEFORE_PACKING : 1);
 }
 
+/** True for a weight that a session of several may take, now that it meets `rows` rows. */
+export function mayJoin(record: TensorRecord, { shape }: TensorInfo, rows: number): boolean {
+  if (record.dtype !== 'float32' || shape.length !== 2) return false;
+  const { packed } = record;
+  if (packed !== undefined) return packed instanceof PackedWeight && !packed.transposed;
+  return earned(record, rows);
+}
+
 /** Weights that could not be joined (NaN in one, no room for the file): not tried again. */
 const unjoinable = new WeakSet<TensorRecord>();
 
@@ -93,15 +102,11 @@ export function joinedFor(
   // 8-bit weights have a layout of their own.
   if (backend.weights !== 'float32') return undefined;
   const inner = weights[0]!.shape[0]!;
-  const ready = (record: TensorRecord, { shape }: TensorInfo): boolean => {
-    if (unjoinable.has(record) || record.dtype !== 'float32') return false;
-    if (shape.length !== 2 || shape[0] !== inner) return false;
-    if (inner * shape[1]! < SMALLEST_WEIGHT) return false;
-    if (record.packed !== undefined) {
-      return record.packed instanceof PackedWeight && !record.packed.transposed;
-    }
-    return earned(record, rows);
-  };
+  const ready = (record: TensorRecord, weight: TensorInfo): boolean =>
+    !unjoinable.has(record) &&
+    weight.shape[0] === inner &&
+    inner * weight.shape[1]! >= SMALLEST_WEIGHT &&
+    mayJoin(record, weight, rows);
   if (new Set(records).size < records.length) return undefined;
   if (!records.every((record, i) => ready(record, weights[i]!))) return undefined;
   const values = records.map((record) => record.readBack() as Float32Array);

@@ -26,8 +26,8 @@ function damage(weight: tf.Tensor): void {
         const out = config.kernelFunc(args);
         const reads = Object.values(args.inputs).some((input) => input?.dataId === weight.dataId);
         const first = Array.isArray(out) ? out[0]! : out;
-        // Backends in JavaScript hand out their own storage.
-        if (reads)
+        // Backends in JavaScript hand out their own storage; a kernel that declines hands out nothing.
+        if (reads && first !== undefined)
           tf.engine()
             .backend.readSync(first.dataId)
             .fill(Number.NaN as never);

@@ -1,14 +1,13 @@
 // First half of a block: norm, attention, and what it adds to the residual stream.
 import * as tf from '@tensorflow/tfjs-core';
-import { appendKeys, segmentsOf } from '../cache/append-keys.ts';
-import { arrangeColumns, type KeyColumn } from '../cache/key-columns.ts';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
 import { attention, attentionScores, attentionValues } from '../ops/attention.ts';
 import { linear } from '../ops/linear.ts';
 import { rope } from '../ops/rope.ts';
+import { keyColumns, keyPositions } from './cached-keys.ts';
 import { fusedOutput, fusedProjections } from './fused-halves.ts';
 import { headNormAt, normAt } from './norm-at.ts';
-import { joinPositions, maskFor, pack, slotPositions, unpack } from './packing.ts';
+import { maskFor, pack, slotPositions, unpack } from './packing.ts';
 import type { Pass } from './pass.ts';
 import { ropeTensors } from './rope-tensors.ts';
 import { projectPerHead, splitInputs } from './split-inputs.ts';
@@ -24,11 +23,10 @@ export interface AttentionState extends Record<string, tf.Tensor2D | undefined> 
   readonly normed: tf.Tensor2D | undefined;
 }
 
-/** Runs attention of block `layer` on the residual stream [N, D]; takes and extends the rows' caches. */
-export function attentionHalf(pass: Pass, layer: number, input: tf.Tensor2D): AttentionState {
+/** Runs attention of block `layer` on its residual stream `x` [N, D]; takes and extends the rows' caches. */
+export function attentionHalf(pass: Pass, layer: number, x: tf.Tensor2D): AttentionState {
   const { config } = pass;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
-  const x = pass.at(name('hook_resid_pre'), input);
   const trained = trainedAttentionAt(pass, layer, x);
   if (trained !== undefined) {
     return { x: pass.at(name('hook_resid_mid'), trained), attn: undefined, normed: undefined };
@@ -109,11 +107,7 @@ function attend(options: {
   const { attention: settings } = pass.config;
   const scaled = pack(pass, options.scaled ? q : tf.mul(q, settings.scale[layer] ?? 1));
   const columns = keyColumns(pass, layer, { k: pack(pass, k), v: pack(pass, v) });
-  const positions = pass.layout.streams.map((_, s) =>
-    columns
-      .map((column) => column.positions[Math.floor(s / column.share)] as Int32Array)
-      .reduce(joinPositions),
-  );
+  const positions = keyPositions(pass, columns);
   const mask = maskFor(pass, positions, layer);
   const inputs = { q: scaled, blocks: columns, mask, softcap: settings.softcap };
   const scoresName: HookName = `blocks.${layer}.attn.hook_attn_scores`;
@@ -133,48 +127,6 @@ function attend(options: {
     pass,
     changed ? attentionValues(passedPattern, columns) : attention(inputs, causal),
   );
-}
-
-interface Keys {
-  readonly k: tf.Tensor4D;
-  readonly v: tf.Tensor4D;
-  readonly positions: readonly Int32Array[];
-  readonly share: number;
-}
-
-/** Cached and new keys as columns; notes what the rows' caches will hold when the pass succeeds. */
-function keyColumns(
-  pass: Pass,
-  layer: number,
-  added: { readonly k: tf.Tensor4D; readonly v: tf.Tensor4D },
-): Keys[] {
-  const { streams } = pass.layout;
-  const fresh = { ...added, positions: slotPositions(pass) };
-  const cached = streams.map(({ rows }) => pass.rows[rows[0] as number]?.cache);
-  if (cached.every((cache) => cache === undefined)) return [{ ...fresh, share: 1 }];
-  const lists = cached.map((cache) => cache?.segments(layer) ?? []);
-  const old = arrangeColumns(lists, pass.hold);
-  if (pass.taped) return [...old.columns.map(asKeys), { ...fresh, share: 1 }];
-  const columns = appendKeys({
-    columns: old.columns,
-    added: fresh,
-    joinPositions,
-    made: pass.hold,
-  });
-  const segments = segmentsOf(columns, streams.length);
-  for (const row of pass.rows) {
-    if (row.cache === undefined) continue;
-    const layers = pass.updates.get(row.index) ?? [];
-    pass.updates.set(row.index, layers);
-    layers[layer] = segments[
-      pass.layout.streamOf[row.index] as number
-    ] as (typeof segments)[number];
-  }
-  return columns.map(asKeys);
-}
-
-function asKeys({ chunk, share }: KeyColumn): Keys {
-  return { k: chunk.k, v: chunk.v, positions: chunk.positions, share };
 }
 
 /** The output projection, through the per-head results when somebody changes them. */

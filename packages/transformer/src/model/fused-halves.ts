@@ -3,8 +3,15 @@ import { type FusedDeltas, hasFusedKernel, runFused, runFusedHeads } from '@safe
 import type * as tf from '@tensorflow/tfjs-core';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
 import type { TokenDelta } from '../ops/linear.ts';
+import {
+  defined,
+  headsAttrs,
+  headsInputs,
+  mlpInputs,
+  normAttrs,
+  normInputs,
+} from './fused-inputs.ts';
 import type { Pass } from './pass.ts';
-import { ropeTensors } from './rope-tensors.ts';
 
 const PROJECTION_POINTS: readonly BlockPoint[] = [
   'ln1.hook_scale',
@@ -43,7 +50,7 @@ export function fusedProjections(
   layer: number,
   x: tf.Tensor2D,
 ): { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D } | undefined {
-  const { block, attention, layers, nHeads, nKvHeads } = pass.config;
+  const { block, attention } = pass.config;
   if (!hasFusedKernel('SafeInferHeads')) return undefined;
   if (!block.preNorm || block.layout !== 'sequential' || attention.qkNorm !== 'none') {
     return undefined;
@@ -51,21 +58,7 @@ export function fusedProjections(
   if (!untouched(pass, layer, PROJECTION_POINTS)) return undefined;
   const deltas = deltasOf(pass, layer, { wQ: 'attn.W_Q', wK: 'attn.W_K', wV: 'attn.W_V' });
   if (deltas === 'none fit') return undefined;
-  const rotary = layers[layer]?.rotary ?? null;
-  const inputs = {
-    ...normInputs(pass, layer, 'ln1', x),
-    wQ: pass.weight(`blocks.${layer}.attn.W_Q`),
-    wK: pass.weight(`blocks.${layer}.attn.W_K`),
-    wV: pass.weight(`blocks.${layer}.attn.W_V`),
-    ...defined({
-      bQ: pass.optional(`blocks.${layer}.attn.b_Q`),
-      bK: pass.optional(`blocks.${layer}.attn.b_K`),
-      bV: pass.optional(`blocks.${layer}.attn.b_V`),
-    }),
-    ...(rotary === null ? {} : ropeTensors(pass, rotary)),
-  };
-  const scale = attention.scale[layer] ?? 1;
-  const made = runFusedHeads(inputs, { ...normAttrs(pass), nHeads, nKvHeads, scale }, deltas);
+  const made = runFusedHeads(headsInputs(pass, layer, x), headsAttrs(pass, layer), deltas);
   if (made === undefined) return undefined;
   const [q, k, v] = made as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
   return { q, k, v };
@@ -114,14 +107,7 @@ export function fusedMlp(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D
     'SafeInferMlp',
     {
       ...normInputs(pass, layer, 'ln2', x),
-      wIn: pass.weight(`blocks.${layer}.mlp.W_in`),
-      wOut: pass.weight(`blocks.${layer}.mlp.W_out`),
-      ...(mlp.gated ? { wGate: pass.weight(`blocks.${layer}.mlp.W_gate`) } : {}),
-      ...defined({
-        bGate: pass.optional(`blocks.${layer}.mlp.b_gate`),
-        bIn: pass.optional(`blocks.${layer}.mlp.b_in`),
-        bOut: pass.optional(`blocks.${layer}.mlp.b_out`),
-      }),
+      ...mlpInputs(pass, layer),
     },
     { ...normAttrs(pass), activation: mlp.activation },
     deltas,
@@ -150,26 +136,4 @@ function deltasOf(
     if (deltas.length > 0) found[input] = deltas;
   }
   return Object.keys(found).length === 0 ? undefined : found;
-}
-
-function normInputs(pass: Pass, layer: number, name: 'ln1' | 'ln2', x: tf.Tensor2D) {
-  const { w, b } = pass.normParts(`blocks.${layer}.${name}`);
-  return { x, gain: w, ...defined({ bias: b }) };
-}
-
-function normAttrs(pass: Pass) {
-  const { kind, eps, gainOffset } = pass.config.norm;
-  return { kind, eps, gainOffset };
-}
-
-/** The entries that are there. */
-function defined<K extends string>(
-  entries: Readonly<Record<K, tf.Tensor | undefined>>,
-): Partial<Record<K, tf.Tensor>> {
-  const kept: Partial<Record<K, tf.Tensor>> = {};
-  for (const key of Object.keys(entries) as K[]) {
-    const tensor = entries[key];
-    if (tensor !== undefined) kept[key] = tensor;
-  }
-  return kept;
 }

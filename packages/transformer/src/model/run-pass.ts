@@ -5,6 +5,7 @@ import { type AttentionState, attentionHalf } from './attention-half.ts';
 import { embed, output } from './input-output.ts';
 import { mlpHalf } from './mlp-half.ts';
 import type { Pass } from './pass.ts';
+import { wholeBlock } from './whole-block.ts';
 
 /**
  * Computes what the plan asks for, in an enclosing tidy. Returns logits ([S, V] or [N, V]) when asked for;
@@ -22,9 +23,19 @@ export function runPass(
     throwIfAborted(signal);
     const step = 1 + 2 * layer;
     if (plan.lastStep < step) return undefined;
-    const input = replaced(pass, { x }, pass.diverge(step, { x })).x;
-    let state = pass.scoped((): AttentionState => attentionHalf(pass, layer, input));
-    release(pass, [input], Object.values(state));
+    x = replaced(pass, { x }, pass.diverge(step, { x })).x;
+    const input = x;
+    x = pass.scoped(() => pass.at(`blocks.${layer}.hook_resid_pre`, input));
+    release(pass, [input], [x]);
+    const entered = x;
+    const { whole } = pass.scoped(() => ({ whole: wholeBlock(pass, layer, entered) }));
+    if (whole !== undefined) {
+      release(pass, [entered], [whole]);
+      x = whole;
+      continue;
+    }
+    let state = pass.scoped((): AttentionState => attentionHalf(pass, layer, entered));
+    release(pass, [entered], Object.values(state));
     if (plan.lastStep < step + 1) return undefined;
     state = replaced(pass, state, pass.diverge(step + 1, state));
     x = pass.scoped(() => mlpHalf(pass, layer, state));

@@ -1,6 +1,6 @@
 // Activations and their derivatives, as graphs.
 import type { FusedActivation } from '@safeinfer/backend';
-import type { Graph } from './graph.ts';
+import type { Graph } from '../../onnx/graph.ts';
 
 /** Hendrycks and Gimpel 2016: the slope of the sigmoid form, and root and cubic term of the tanh form. */
 const QUICK_SLOPE = 1.702;

@@ -5,8 +5,8 @@ import {
   type TrainedLinear,
   trainedNames,
 } from '@safeinfer/backend';
+import type { Graph } from '../../onnx/graph.ts';
 import type { Kernel, KernelCall } from '../kernel.ts';
-import type { Graph } from './graph.ts';
 import { linearBackward, linearForward } from './linear-graph.ts';
 import { normBackward, normForward } from './norm-graph.ts';
 import { runGraph } from './run-graph.ts';

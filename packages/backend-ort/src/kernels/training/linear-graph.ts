@@ -1,6 +1,6 @@
 // A product with a weight, bias and low-rank delta, and its gradients, as graphs.
 import type { TrainedLinear } from '@safeinfer/backend';
-import type { Graph } from './graph.ts';
+import type { Graph } from '../../onnx/graph.ts';
 
 /** Y = X W (+ b) (+ scale (X A) B). */
 export function linearForward(

@@ -5,9 +5,9 @@ import {
   type TrainedMlpAttrs,
   trainedNames,
 } from '@safeinfer/backend';
+import type { Graph } from '../../onnx/graph.ts';
 import type { Kernel, KernelCall } from '../kernel.ts';
 import { activationForward, activationSlope } from './activation-graph.ts';
-import type { Graph } from './graph.ts';
 import { linearBackward, linearForward } from './linear-graph.ts';
 import { normBackward, normForward } from './norm-graph.ts';
 import { runGraph } from './run-graph.ts';

@@ -1,6 +1,6 @@
 // The norm before a half of a block and its gradient, as graphs.
 import type { TrainedNorm } from '@safeinfer/backend';
-import type { Graph } from './graph.ts';
+import type { Graph } from '../../onnx/graph.ts';
 
 /** Adds the norm of `x` [N, D] and gives out what its gradient needs; returns the normed value. */
 export function normForward(graph: Graph, norm: TrainedNorm, x: string): string {

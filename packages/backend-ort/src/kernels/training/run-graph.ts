@@ -1,8 +1,8 @@
 // Runs a graph whose inputs are a kernel's tensors and whose outputs are new ones.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type OrtValue, ortValue, runSession } from '../../native/binding.ts';
+import { Graph } from '../../onnx/graph.ts';
 import type { KernelCall } from '../kernel.ts';
-import { Graph } from './graph.ts';
 
 export interface GraphCall {
   readonly call: KernelCall;
@@ -27,7 +27,7 @@ export function runGraph(options: GraphCall): TensorInfo[] {
     build(graph);
     return graph.spec();
   };
-  const session = backend.sessions.get(signature, work, model, true);
+  const session = backend.sessions.get(signature, work, model, { arena: true });
   const feeds: Record<string, OrtValue> = {};
   for (const name of reads) {
     const info = inputs[name];

@@ -1,5 +1,5 @@
 // A small ONNX graph put together operation by operation.
-import type { InitializerSpec, ModelSpec, NodeSpec, ValueSpec } from '../../onnx/model.ts';
+import type { InitializerSpec, ModelSpec, NodeSpec, ValueSpec } from './model.ts';
 
 type Attributes = NonNullable<NodeSpec['attributes']>;
 
@@ -39,6 +39,12 @@ export class Graph {
 
   ints(values: readonly number[]): string {
     return this.#constant('int64', [values.length], BigInt64Array.from(values.map(BigInt)));
+  }
+
+  /** A constant with a name of its own: a weight. */
+  constant(spec: InitializerSpec): string {
+    this.#constants.set(spec.name, spec);
+    return spec.name;
   }
 
   op(op: string, inputs: readonly string[], attributes: Attributes = {}, contrib = false): string {
@@ -82,6 +88,11 @@ export class Graph {
       { transA: Number(transA), transB: Number(transB), alpha: { float: alpha } },
       true,
     );
+  }
+
+  /** Zero sizes of `shape` are sizes, not "as before". */
+  reshape(x: string, shape: string): string {
+    return this.op('Reshape', [x, shape], { allowzero: 1 });
   }
 
   /** Sum over the first axis of a matrix. */

@@ -1,0 +1,125 @@
+// A block as one kernel, where the backend has it and nobody looks into or changes what is inside.
+import { hasFusedKernel, runFusedBlock } from '@safeinfer/backend';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { WeightName } from '../config/weight-name.ts';
+import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
+import type { Plan } from '../hooks/plan.ts';
+import { appendFresh, asKeys, cachedColumns, keyPositions } from './cached-keys.ts';
+import { defined, headsAttrs, headsInputs, mlpInputs } from './fused-inputs.ts';
+import { maskFor, slotPositions } from './packing.ts';
+import type { Pass } from './pass.ts';
+
+/** Longer streams attend piece by piece: see `attention`. */
+const LONGEST = 256;
+
+const PRODUCTS = [
+  'attn.W_Q',
+  'attn.W_K',
+  'attn.W_V',
+  'attn.W_O',
+  'mlp.W_gate',
+  'mlp.W_in',
+  'mlp.W_out',
+] as const;
+
+/** The output [N, D] of block `layer` for `x` [N, D]; undefined where it must be computed by halves. */
+export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D | undefined {
+  if (!hasFusedKernel('SafeInferBlock') || pass.taped || !fits(pass, layer)) return undefined;
+  const view = viewOf(pass.plan, layer);
+  if (view === 'inside') return undefined;
+  const old = cachedColumns(pass, layer);
+  if (old?.some(({ share }) => share !== 1)) return undefined;
+  const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
+  const { config, layout } = pass;
+  const positions = slotPositions(pass);
+  const mask = maskFor(
+    pass,
+    keyPositions(pass, [...(old ?? []).map(asKeys), { positions, share: 1 }]),
+    layer,
+  );
+  const past: Record<string, tf.Tensor> = {};
+  old?.forEach(({ chunk }, i) => {
+    past[`k${i}`] = chunk.k;
+    past[`v${i}`] = chunk.v;
+  });
+  const second = pass.normParts(`blocks.${layer}.ln2`);
+  const made = runFusedBlock(
+    {
+      ...headsInputs(pass, layer, x),
+      ...mlpInputs(pass, layer),
+      ...past,
+      gain2: second.w,
+      wO: pass.weight(`blocks.${layer}.attn.W_O`),
+      ...defined({ bias2: second.b, bO: pass.optional(`blocks.${layer}.attn.b_O`), mask }),
+    },
+    {
+      ...headsAttrs(pass, layer),
+      activation: config.mlp.activation,
+      softcap: config.attention.softcap ?? 0,
+      streams: layout.streams.length,
+      past: old?.length ?? 0,
+      mid: view === 'middle',
+      keys: old !== undefined,
+    },
+  );
+  if (made === undefined) return undefined;
+  const { y, mid, k, v } = made;
+  if (mid !== undefined) pass.at(name('hook_resid_mid'), mid);
+  if (old !== undefined && k !== undefined && v !== undefined) {
+    appendFresh({ pass, layer, old, fresh: { k, v, positions } });
+  }
+  return pass.at(name('hook_resid_post'), y);
+}
+
+/** True for a block of the kind the kernel computes, with tokens as it takes them and weights as they stand. */
+function fits(pass: Pass, layer: number): boolean {
+  const { config, layout, plan } = pass;
+  const { block, attention } = config;
+  if (!block.preNorm || block.postNorm || block.sharedNorm || block.layout !== 'sequential') {
+    return false;
+  }
+  if (attention.qkNorm !== 'none' || plan.lastStep < 2 + 2 * layer) return false;
+  if (!layout.uniform || layout.longest > LONGEST) return false;
+  // Rows of one stream must not part in the middle of the block.
+  if (layout.streams.length < pass.rows.length && (pass.adapted || plan.edits.size > 0))
+    return false;
+  return !pass.adapted || !changed(pass, layer);
+}
+
+/** True when an adapter of some row changes a product of the block. */
+function changed(pass: Pass, layer: number): boolean {
+  return PRODUCTS.some((own) => pass.deltas(`blocks.${layer}.${own}` as WeightName).length > 0);
+}
+
+type View = 'outside' | 'middle' | 'inside';
+const views = new WeakMap<Plan, Map<number, View>>();
+
+/** How far the plan looks into a block: not at all, at the stream after attention, or further. */
+function viewOf(plan: Plan, layer: number): View {
+  if (!plan.busy.has(layer)) return 'outside';
+  let known = views.get(plan);
+  if (known === undefined) {
+    known = new Map();
+    views.set(plan, known);
+  }
+  let view = known.get(layer);
+  if (view === undefined) {
+    view = lookInto(plan, layer);
+    known.set(layer, view);
+  }
+  return view;
+}
+
+function lookInto(plan: Plan, layer: number): View {
+  const { captures, probes, edits } = plan;
+  const prefix = `blocks.${layer}.`;
+  const isOwn = (name: string): boolean => name.startsWith(prefix);
+  const isEnd = (name: string): boolean =>
+    name === `${prefix}hook_resid_pre` || name === `${prefix}hook_resid_post`;
+  const mid = `${prefix}hook_resid_mid`;
+  const touched = [...probes, ...edits.keys()].filter(isOwn);
+  if (!touched.every(isEnd)) return 'inside';
+  const read = [...captures].filter(isOwn);
+  if (!read.every((name) => isEnd(name) || name === mid)) return 'inside';
+  return captures.has(mid) ? 'middle' : 'outside';
+}
