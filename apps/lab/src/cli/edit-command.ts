@@ -7,6 +7,7 @@ import { EDIT_METHODS, type EditMethodName } from '../edit/edit-choice.ts';
 import { choiceOfFlags, type EditFlags } from '../edit/edit-flags.ts';
 import { type EditSettings, editSettings } from '../edit/edit-settings.ts';
 import { checkStatistics, statisticsOf, textLines } from '../edit/edit-statistics.ts';
+import { createMomentFiles } from '../edit/moment-files.ts';
 import { openOutput } from '../edit/open-output.ts';
 import { runEdit } from '../edit/run-edit.ts';
 import { undoSaved, verifySession } from '../edit/session-files.ts';
@@ -76,7 +77,7 @@ export function registerEditCommand(program: Command, signal: AbortSignal): void
     )
     .option(
       '--preset <name>',
-      'published settings by model name, for example llama-2-7b or gpt2-xl; other flags win over it',
+      'published settings by model name, for example llama-2-7b or gpt2-xl; other flags win over it (default: of the bundled model, pocket for one fact, pocket-several for more where they were chosen)',
     )
     .option('--layer <n...>', 'layer or layers, 0-based: 5, or 4 5 6, or 4-8', layerList)
     .addOption(
@@ -171,7 +172,7 @@ async function edit(
   // Everything that can be wrong with the request shows before a model is loaded.
   const cases = await editCases(flags);
   for (const { request } of cases) checkRequest(request);
-  const settings = editSettings(choiceOfFlags(flags));
+  const settings = editSettings(choiceOfFlags(flags, cases.length));
   const driftTexts = flags.drift === undefined ? [] : await textLines(flags.drift);
   const backend = await chooseBackend({ backend: flags.backend });
   using opened = await openModel({ name: flags.model, signal });
@@ -181,7 +182,8 @@ async function edit(
   const { factToken } = settings;
   for (const { request } of cases)
     prepareEdit({ model, request, factToken, contextTemplates: TRIAL_CONTEXTS });
-  await checkStatistics({ settings, model });
+  const momentFiles = createMomentFiles();
+  await checkStatistics({ settings, model, momentFiles });
   using output = openOutput(flags.out);
   const { directory } = output;
   const progress = createProgressLine();
@@ -192,6 +194,7 @@ async function edit(
     const statistics = await statisticsOf({
       model,
       modelSha256: opened.sha256,
+      momentFiles,
       checkpoint: () => join(directory.path, 'moments.safetensors'),
       signal,
       onProgress,
@@ -211,6 +214,7 @@ async function edit(
       model: { name: opened.name, sha256: opened.sha256 },
       backend: backend.name,
       how,
+      settings,
       ...outcome,
     };
     directory.write('edit.json', `${JSON.stringify(json, null, 2)}\n`);

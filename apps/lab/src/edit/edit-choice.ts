@@ -92,6 +92,8 @@ export interface EditChoice {
   readonly method: EditMethodName;
   /** `pocket` brings settings and texts for statistics of its own. */
   readonly model: string;
+  /** Facts that share one edited model, at once or one after the other. */
+  readonly facts: number;
   readonly preset?: string | undefined;
   readonly layers?: readonly number[] | undefined;
   readonly factToken?: 'subjectLast' | 'last' | undefined;

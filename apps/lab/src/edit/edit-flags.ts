@@ -49,10 +49,10 @@ export interface EditFlags {
   readonly id?: string;
 }
 
-export function choiceOfFlags(flags: EditFlags): EditChoice {
+export function choiceOfFlags(flags: EditFlags, facts: number): EditChoice {
   const { method, model, preset, layer: layers, factToken, keys, moments, collect } = flags;
   return {
-    ...{ method, model, preset, layers, factToken, keys, moments, collect },
+    ...{ method, model, facts, preset, layers, factToken, keys, moments, collect },
     numbers: {
       learningRate: flags.lr,
       steps: flags.steps,

@@ -19,6 +19,7 @@ import {
   type NumberName,
   settingName,
 } from './edit-choice.ts';
+import { type Preset, pocketPresets, pocketSettings } from './pocket-settings.ts';
 
 /** Where second moments come from; `bundled`: statements like those the bundled model was trained on. */
 export type StatisticsSource =
@@ -32,55 +33,18 @@ export interface EditSettings {
   readonly keys?: 'original' | 'averaged' | 'prompt';
   readonly factToken: 'subjectLast' | 'last';
   readonly statistics: StatisticsSource;
-  /** Who published them. */
+  /** Who published them; of the bundled model also which of its own, and why. */
   readonly source: string;
 }
-
-interface Preset {
-  readonly source: string;
-  readonly layer?: number;
-  readonly layers?: readonly number[];
-  readonly keys?: 'original' | 'averaged';
-  readonly moment?: 'measured' | 'identity';
-  readonly factToken?: 'last';
-}
-
-const SOURCE = 'bundled model';
-/** Measured on facts other than those whose figures are reported: packages/editing/bench/pocket-edits.ts. */
-const POCKET_VALUE = {
-  learningRate: 1,
-  steps: 120,
-  weightDecay: 1e-3,
-  clampFactor: 4,
-  klFactor: 0.0625,
-  stopLoss: 0.05,
-} as const;
-const POCKET_FT = { layer: 5, learningRate: 5e-3, steps: 25, stopLoss: 1e-2, source: SOURCE };
-const POCKET: Readonly<Record<EditMethodName, Preset>> = {
-  rome: { layer: 0, ...POCKET_VALUE, source: SOURCE },
-  memit: { layers: [0], ...POCKET_VALUE, ...{ lambda: 10 }, source: SOURCE },
-  // Attention is optimised, too, but not written: at layer 0 nothing is left for the MLP.
-  pmet: { layers: [5, 6], factToken: 'last', ...POCKET_VALUE, ...{ lambda: 10 }, source: SOURCE },
-  emmet: { layer: 0, ...POCKET_VALUE, ...{ momentScale: 1, damp: 0.1 }, source: SOURCE },
-  alphaEdit: {
-    layers: [4, 5],
-    factToken: 'last',
-    ...POCKET_VALUE,
-    ...{ clampFactor: 2, l2: 1, nullSpaceThreshold: 0.1 },
-    source: SOURCE,
-  },
-  'ft-m': POCKET_FT,
-  'ft-l': POCKET_FT,
-};
 
 const PRESETS: Readonly<Record<EditMethodName, Readonly<Record<string, Preset>>>> = {
-  rome: { pocket: POCKET.rome, ...ROME_PRESETS },
-  memit: { pocket: POCKET.memit, ...MEMIT_PRESETS },
-  pmet: { pocket: POCKET.pmet, ...PMET_PRESETS },
-  emmet: { pocket: POCKET.emmet, ...EMMET_PRESETS },
-  alphaEdit: { pocket: POCKET.alphaEdit, ...ALPHA_EDIT_PRESETS },
-  'ft-m': { pocket: POCKET['ft-m'], ...FINE_TUNE_PRESETS },
-  'ft-l': { pocket: POCKET['ft-l'], ...FINE_TUNE_PRESETS },
+  rome: { ...pocketPresets('rome'), ...ROME_PRESETS },
+  memit: { ...pocketPresets('memit'), ...MEMIT_PRESETS },
+  pmet: { ...pocketPresets('pmet'), ...PMET_PRESETS },
+  emmet: { ...pocketPresets('emmet'), ...EMMET_PRESETS },
+  alphaEdit: { ...pocketPresets('alphaEdit'), ...ALPHA_EDIT_PRESETS },
+  'ft-m': { ...pocketPresets('ft-m'), ...FINE_TUNE_PRESETS },
+  'ft-l': { ...pocketPresets('ft-l'), ...FINE_TUNE_PRESETS },
 };
 
 /**
@@ -89,8 +53,8 @@ const PRESETS: Readonly<Record<EditMethodName, Readonly<Record<string, Preset>>>
  * the editor needs statistics and nothing says where they come from
  */
 export function editSettings(choice: EditChoice): EditSettings {
-  const { method, preset: name = choice.model === 'pocket' ? 'pocket' : undefined } = choice;
-  const preset = name === undefined ? undefined : presetOf(choice, name);
+  const { method, preset: name } = choice;
+  const preset = name === undefined ? unnamedPreset(choice) : presetOf(choice, name);
   const layers = choice.layers ?? preset?.layers ?? [preset?.layer ?? []].flat();
   checkLayers(choice, layers);
   const needs = METHOD_NEEDS[method];
@@ -138,6 +102,10 @@ const FT_DEFAULTS: EditNumbers = { learningRate: 5e-4, steps: 25, stopLoss: 1e-2
 function defaultsOf(method: EditMethodName): EditNumbers {
   if (METHOD_NEEDS[method].moments === 'none') return FT_DEFAULTS;
   return method === 'rome' ? ROME_DEFAULTS : BATCH_DEFAULTS;
+}
+
+function unnamedPreset(choice: EditChoice): Preset | undefined {
+  return choice.model === 'pocket' ? pocketSettings(choice) : undefined;
 }
 
 function presetOf(choice: EditChoice, name: string): Preset {

@@ -1,18 +1,13 @@
 // Second moments of an edit: from a file, collected from texts, or of the bundled model's own statements.
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { SafeInferError } from '@safeinfer/backend';
-import {
-  collectMoments,
-  type MeasuredMoment,
-  readMomentNpz,
-  readMoments,
-} from '@safeinfer/editing';
+import { collectMoments, type MeasuredMoment } from '@safeinfer/editing';
 import { loadPocketSplit, pocketFacts } from '@safeinfer/pocket';
 import type { Transformer } from '@safeinfer/transformer';
 import type { ProgressUpdate } from '../progress/progress-line.ts';
 import type { EditSettings } from './edit-settings.ts';
+import type { MomentFiles } from './moment-files.ts';
 
 export interface EditStatistics {
   /** Undefined: no statistics, which for ROME means C = I. */
@@ -28,12 +23,13 @@ export interface StatisticsOfEdit {
 export type StatisticsFor = (edit: StatisticsOfEdit) => Promise<EditStatistics>;
 
 /**
- * Statistics of one model's edits: a file is read once, texts are read through once, however many edits ask.
+ * Statistics of one model's edits: texts are read through once, however many edits ask.
  * The function throws NOT_FOUND, BAD_FILE, BAD_ARGUMENT, and what collecting throws.
  */
 export function statisticsOf(options: {
   readonly model: Transformer;
   readonly modelSha256: string;
+  readonly momentFiles: MomentFiles;
   /** Where the sums of texts are kept; a collection that is there is gone on from. */
   readonly checkpoint: (settings: EditSettings) => string;
   readonly signal: AbortSignal;
@@ -47,7 +43,7 @@ export function statisticsOf(options: {
     if (statistics.from === 'identity') return { moments: undefined, source: 'C = I' };
     if (statistics.from === 'file') {
       const { path } = statistics;
-      const moments = await momentsIn(path, layers);
+      const moments = await options.momentFiles(path, layers);
       checkMoments({ moments, model, layers, path });
       return { moments, source: path };
     }
@@ -91,12 +87,14 @@ export function statisticsOf(options: {
 export async function checkStatistics(options: {
   readonly settings: EditSettings;
   readonly model: Transformer;
+  readonly momentFiles: MomentFiles;
 }): Promise<void> {
   const { settings, model } = options;
   const { layers, statistics, method } = settings;
   if (statistics.from === 'file') {
     const { path } = statistics;
-    checkMoments({ moments: await momentsIn(path, layers), model, layers, path });
+    const moments = await options.momentFiles(path, layers);
+    checkMoments({ moments, model, layers, path });
   }
   if (statistics.from !== 'texts') return;
   const size = model.config.dMlp;
@@ -145,31 +143,6 @@ export function pocketStatements(subjects: readonly string[]): string[] {
     ]),
     ...loadPocketSplit('demonstrations').map(({ question, answer }) => `${question} ${answer}`),
   ];
-}
-
-async function momentsIn(
-  file: string,
-  layers: readonly number[],
-): Promise<ReadonlyMap<number, MeasuredMoment>> {
-  if (!file.endsWith('.npz')) return await readMoments(file);
-  const [layer] = layers;
-  if (layers.length !== 1) {
-    throw new SafeInferError('an .npz file holds one layer', {
-      code: 'BAD_ARGUMENT',
-      hint: 'gather several with readMomentNpz and writeMoments, and give that file',
-    });
-  }
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    throw new SafeInferError(`cannot read ${file}: ${(cause as Error).message}`, {
-      code: 'NOT_FOUND',
-      hint: 'name a file of second moments, .safetensors or .npz',
-      cause,
-    });
-  }
-  return new Map([[layer!, readMomentNpz(bytes)]]);
 }
 
 /** @throws NOT_FOUND for a layer that is missing, BAD_ARGUMENT for statistics of another model */

@@ -73,6 +73,7 @@ export async function applyEdit(options: {
       keys.push(key);
       options.onProgress({ phase: `edit ${name}`, done, total: requests.length });
     }
+    if (editor) notes.push(settingsNote(editor));
     for (const record of session.records) notes.push(...notesOf(record, editor?.control));
     if (editor?.control !== undefined) await replaceByControl(session, editor.control);
   } catch (error) {
@@ -135,6 +136,12 @@ function groupsOf<T>(list: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
     list.slice(i * size, (i + 1) * size),
   );
+}
+
+/** Which settings were taken and why; the store knows them by their numbers alone. */
+function settingsNote({ settings }: PlannedEditor): string {
+  const { method, layers, source } = settings;
+  return `${method} at layer${layers.length > 1 ? 's' : ''} ${layers.join(', ')} (settings: ${source})`;
 }
 
 /** One line a fact, then the alarms; of a control the one line that says what it is as large as. */

@@ -2,6 +2,7 @@
 import { checkLayer, prepareEdit } from '@safeinfer/editing';
 import type { Transformer } from '@safeinfer/transformer';
 import { checkStatistics } from '../edit/edit-statistics.ts';
+import type { MomentFiles } from '../edit/moment-files.ts';
 import { TRIAL_CONTEXTS } from '../edit/trial-contexts.ts';
 import { namingEdit } from './naming-edit.ts';
 import type { EditPlan } from './plan-edit.ts';
@@ -10,8 +11,9 @@ import type { EditPlan } from './plan-edit.ts';
 export async function checkEdits(options: {
   readonly edits: readonly EditPlan[];
   readonly model: Transformer;
+  readonly momentFiles: MomentFiles;
 }): Promise<void> {
-  const { edits, model } = options;
+  const { edits, model, momentFiles } = options;
   const seen = new Set<string>();
   for (const { name, editor, requests } of edits) {
     if (!editor) continue;
@@ -22,7 +24,7 @@ export async function checkEdits(options: {
       for (const request of requests)
         prepareEdit({ model, request, factToken, contextTemplates: TRIAL_CONTEXTS });
       // Facts that are written each alone share their statistics.
-      if (!seen.has(name)) await checkStatistics({ settings, model });
+      if (!seen.has(name)) await checkStatistics({ settings, model, momentFiles });
       seen.add(name);
     });
   }

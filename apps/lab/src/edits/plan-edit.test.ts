@@ -62,6 +62,48 @@ describe('planEdit', () => {
     });
   });
 
+  it('gives several facts on one model the bundled model’s settings for that, and says why', async () => {
+    const of = async (edit: object) => {
+      const [{ editor }] = (await plan(edit)) as [EditPlan];
+      const { layers, factToken, numbers, source } = editor!.settings;
+      return { layers, factToken, ...numbers, source };
+    };
+    const facts = { facts: 'pocket', count: 3 };
+    const together = { layers: [5, 6], factToken: 'last', clampFactor: 4 };
+    expect(await of({ memit: facts })).toMatchObject({
+      ...together,
+      lambda: 700,
+      source: 'bundled model, for several facts: 3 share one model',
+    });
+    expect(await of({ alphaEdit: { ...facts, batch: 1 } })).toMatchObject({
+      ...together,
+      ...{ l2: 40, nullSpaceThreshold: 0.3 },
+    });
+    // Alone on the model, whatever stands beside it, a fact has the settings of one; so it has when they are named.
+    const one = { layers: [0], factToken: 'subjectLast', lambda: 10 };
+    const alone = 'bundled model, for one fact';
+    for (const memit of [
+      { ...facts, count: 1 },
+      { ...facts, apply: 'eachAlone' },
+      { ...facts, preset: 'pocket' },
+    ])
+      expect(await of({ memit })).toMatchObject({ ...one, source: alone });
+    expect(await of({ memit: { ...facts, count: 1, preset: 'pocket-several' } })).toMatchObject({
+      ...together,
+      source: 'bundled model, for several facts',
+    });
+    expect(await of({ memit: { ...facts, layers: [4], lambda: 5 } })).toMatchObject({
+      ...{ layers: [4], factToken: 'subjectLast', lambda: 5 },
+      source: expect.stringMatching(/^bundled model, for one fact: .*layers are given/) as string,
+    });
+    expect((await of({ rome: facts })).source).toBe(
+      'bundled model, for one fact: 3 share one model, for which none were chosen with rome',
+    );
+    await expect(plan({ rome: { ...facts, preset: 'pocket-several' } })).rejects.toThrow(
+      /no preset "pocket-several" for rome/,
+    );
+  });
+
   it('has one state for facts together and one for each that is written alone, the same as of that fact', async () => {
     const [together] = await plan({ memit: { facts: 'pocket', count: 5, batch: 2 } });
     expect(together!.requests).toHaveLength(5);

@@ -70,9 +70,12 @@ async function planned(options: {
   const beside = (path: string | undefined): string | undefined =>
     path === undefined || path === 'identity' ? path : besideExperiment(path, experimentFile);
   const { layer, layers = layer === undefined ? undefined : [layer] } = config;
+  const requests = await requestsOf(config, experimentFile);
+  for (const request of requests) checkRequest(request);
   const settings = editSettings({
     method: METHODS[editor],
     model,
+    facts: config.apply === 'eachAlone' ? 1 : requests.length,
     preset: config.preset,
     layers,
     factToken: config.factToken,
@@ -82,8 +85,6 @@ async function planned(options: {
     collect: beside(config.collect),
     words: 'file',
   });
-  const requests = await requestsOf(config, experimentFile);
-  for (const request of requests) checkRequest(request);
   const { source: _, statistics, ...decisive } = settings;
   const { contexts = 'bare', control } = config;
   const file = 'path' in statistics ? await fileIdentity(statistics.path) : undefined;

@@ -127,8 +127,14 @@ const cases: readonly (readonly [string, Change, readonly [boolean, boolean, boo
     ],
     [
       'a preset that says what the defaults say',
-      { from: 'count: 2', to: 'count: 2, preset: pocket' },
+      { from: 'count: 2', to: 'count: 2, preset: pocket-several' },
       [true, true, true],
+      edited,
+    ],
+    [
+      'the preset of one fact for several',
+      { from: 'count: 2', to: 'count: 2, preset: pocket' },
+      [false, false, false],
       edited,
     ],
     ['recording tokens', { from: 'judge', to: 'record: tokens\njudge' }, [false, false, false]],

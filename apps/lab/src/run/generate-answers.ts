@@ -6,6 +6,7 @@ import { type BuiltArm, buildArm } from '../arms/build-arm.ts';
 import type { TermSources } from '../arms/term-sources.ts';
 import type { Experiment } from '../config/experiment-schema.ts';
 import { statisticsOf } from '../edit/edit-statistics.ts';
+import type { MomentFiles } from '../edit/moment-files.ts';
 import { applyEdit } from '../edits/apply-edit.ts';
 import { momentsName } from '../edits/moments-name.ts';
 import { hasChatTemplate } from '../model/has-chat-template.ts';
@@ -41,6 +42,7 @@ export async function generateAnswers(options: {
   readonly plan: ExperimentPlan;
   readonly opened: OpenModel;
   readonly sources: TermSources;
+  readonly momentFiles: MomentFiles;
   readonly store: Store;
   readonly queue: WorkQueue;
   readonly failures: FailureBudget;
@@ -61,6 +63,7 @@ export async function generateAnswers(options: {
   const statistics = statisticsOf({
     model,
     modelSha256: opened.sha256,
+    momentFiles: options.momentFiles,
     checkpoint: (settings) => join(options.directory, momentsName(settings)),
     signal,
     onProgress,

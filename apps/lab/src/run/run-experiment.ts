@@ -1,5 +1,6 @@
 // Runs an experiment: every answer into the store, then one judged record an item.
 import type { TermSources } from '../arms/term-sources.ts';
+import type { MomentFiles } from '../edit/moment-files.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import type { Measured } from '../plan/estimate.ts';
 import type { ExperimentPlan } from '../plan/plan-experiment.ts';
@@ -26,6 +27,7 @@ export async function runExperiment(options: {
   readonly plan: ExperimentPlan;
   readonly opened: OpenModel;
   readonly sources: TermSources;
+  readonly momentFiles: MomentFiles;
   readonly store: Store;
   readonly queue: WorkQueue;
   /** Of the run. */

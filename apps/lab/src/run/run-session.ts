@@ -1,6 +1,7 @@
 // One run from start to end in its directory: what `run`, `resume` and `retry` have in common.
 import { createTermSources } from '../arms/term-sources.ts';
 import { version } from '../cli/version.ts';
+import { createMomentFiles } from '../edit/moment-files.ts';
 import { checkEdits } from '../edits/check-edits.ts';
 import { chooseBackend } from '../model/choose-backend.ts';
 import { openModel } from '../model/open-model.ts';
@@ -56,7 +57,8 @@ export async function runSession(options: {
     backend: backend.name,
     sources,
   });
-  await checkEdits({ edits: plan.edits, model: opened.model });
+  const momentFiles = createMomentFiles();
+  await checkEdits({ edits: plan.edits, model: opened.model, momentFiles });
   directory.write(
     'experiment.json',
     experimentJson({ run, directory: directory.path, backend, model: opened }),
@@ -86,6 +88,7 @@ export async function runSession(options: {
       plan,
       opened,
       sources,
+      momentFiles,
       store,
       queue,
       directory: directory.path,
