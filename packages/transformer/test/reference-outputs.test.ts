@@ -84,7 +84,7 @@ withModel('openai-community/gpt2', (load) => {
     if (entry === undefined) throw new Error('known-values.json has no gpt2 entry');
     using model = await load();
     const expected = entry.output_ids.slice(entry.input_ids.length);
-    expect(greedy(model, entry.input_ids, expected.length)).toEqual(expected);
+    expect(await greedy(model, entry.input_ids, expected.length)).toEqual(expected);
   });
 });
 
@@ -101,7 +101,7 @@ withModel('EleutherAI/gpt-j-6B', (load) => {
     if (entry === undefined) throw new Error('known-values.json has no gpt-j entry');
     using model = await load();
     const expected = entry.output_ids.slice(entry.input_ids.length);
-    expect(greedy(model, entry.input_ids, expected.length)).toEqual(expected);
+    expect(await greedy(model, entry.input_ids, expected.length)).toEqual(expected);
   });
 });
 
@@ -228,7 +228,7 @@ describe.runIf(hasSharedModel('tiny-random-gpt2-hf'))('tiny-random-gpt2, on ONNX
         }
       }
       const continuation = golden.greedy_ids[row]?.slice(tokens.length) ?? [];
-      expect(greedy(model, tokens, continuation.length)).toEqual(continuation);
+      expect(await greedy(model, tokens, continuation.length)).toEqual(continuation);
     }
   });
 });
@@ -262,7 +262,9 @@ describe.runIf(hasSharedModel('stories260K-hf'))('stories260K, inside', () => {
       }
       const best = tf.tidy(() => [...tf.argMax(result.logits(0), 1).dataSync()]);
       expect(best).toEqual(prompt.argmax_per_position);
-      expect(greedy(model, tokens, ids.length - tokens.length)).toEqual(ids.slice(tokens.length));
+      expect(await greedy(model, tokens, ids.length - tokens.length)).toEqual(
+        ids.slice(tokens.length),
+      );
     }
   });
 });

@@ -45,8 +45,11 @@ function merged(model: Transformer, adapter: Adapter): Transformer {
   return model.withWeights(changes);
 }
 
-function difference(a: tf.Tensor, b: tf.Tensor): number {
-  return tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0] as number);
+async function difference(a: tf.Tensor, b: tf.Tensor): Promise<number> {
+  const worst = tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))));
+  const [value] = await worst.data();
+  worst.dispose();
+  return value as number;
 }
 
 await describeOnBackends('adapters', () => {
@@ -56,7 +59,7 @@ await describeOnBackends('adapters', () => {
     // Wide enough that the weights live in sessions of their own where a backend has them.
     ['llama', false, 256],
   ] as const)('of a %s-like model', (like, tied, dModel) => {
-    it('equal merged weights, each row with its own, in one pass and over caches', () => {
+    it('equal merged weights, each row with its own, in one pass and over caches', async () => {
       const before = tf.memory().numTensors;
       const model = createRandomModel({ config: { like, dModel }, seed: 5 });
       const first = randomAdapter(model, 1);
@@ -107,14 +110,16 @@ await describeOnBackends('adapters', () => {
           cache: caches[i]!,
         })),
       );
-      rows.forEach(({ tokens }, i) => {
+      for (const [i, { tokens }] of rows.entries()) {
         using expected = oracles[i]!.forward([{ tokens }], { logits: 'all' });
-        expect(difference(result.logits(i), expected.logits(0)), `row ${i}`).toBeLessThan(5e-5);
+        expect(await difference(result.logits(i), expected.logits(0)), `row ${i}`).toBeLessThan(
+          5e-5,
+        );
         const last = tf.slice(expected.logits(0), [tokens.length - 1, 0], [1, -1]);
-        expect(difference(step.logits(i), last)).toBeLessThan(5e-5);
+        expect(await difference(step.logits(i), last)).toBeLessThan(5e-5);
         last.dispose();
-      });
-      expect(difference(result.logits(0), result.logits(1))).toBeGreaterThan(0.1);
+      }
+      expect(await difference(result.logits(0), result.logits(1))).toBeGreaterThan(0.1);
       result.dispose();
       step.dispose();
       for (const disposable of [...caches, ...oracles, model]) disposable.dispose();
@@ -124,7 +129,7 @@ await describeOnBackends('adapters', () => {
     });
   });
 
-  it('stack in the order a row names them, and do not touch rows without', () => {
+  it('stack in the order a row names them, and do not touch rows without', async () => {
     using model = createRandomModel({ seed: 5 });
     const [first, second] = [randomAdapter(model, 1), randomAdapter(model, 2)];
     model.addAdapter('first', first);
@@ -137,13 +142,13 @@ await describeOnBackends('adapters', () => {
     using twice = merged(once, second);
     using expected = twice.forward([{ tokens: TOKENS }]);
     using plain = model.forward([{ tokens: TOKENS }]);
-    expect(difference(both.logits(0), expected.logits(0))).toBeLessThan(5e-5);
-    expect(difference(both.logits(1), plain.logits(0))).toBeLessThan(1e-5);
+    expect(await difference(both.logits(0), expected.logits(0))).toBeLessThan(5e-5);
+    expect(await difference(both.logits(1), plain.logits(0))).toBeLessThan(1e-5);
     disposeAdapter(first);
     disposeAdapter(second);
   });
 
-  it('work per head too, where a result or an input of one head is edited', () => {
+  it('work per head too, where a result or an input of one head is edited', async () => {
     using model = createRandomModel({ config: { nKvHeads: 4 }, seed: 5 });
     const adapter = randomAdapter(model, 1);
     model.addAdapter('a', adapter);
@@ -156,7 +161,7 @@ await describeOnBackends('adapters', () => {
       const interventions = [{ at, op: 'scale', factor: 1.5, heads: [1, 2] } as const];
       using ours = model.forward([{ tokens: TOKENS, adapter: 'a', interventions }]);
       using theirs = oracle.forward([{ tokens: TOKENS, interventions }]);
-      expect(difference(ours.logits(0), theirs.logits(0)), at).toBeLessThan(5e-5);
+      expect(await difference(ours.logits(0), theirs.logits(0)), at).toBeLessThan(5e-5);
     }
     disposeAdapter(adapter);
   });

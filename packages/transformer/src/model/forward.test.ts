@@ -12,15 +12,21 @@ const PROMPTS = [
   [7, 7, 7, 41, 18, 22, 63, 10, 11, 54, 3],
 ];
 
-function maxDifference(a: tf.Tensor, b: tf.Tensor): number {
+async function maxDifference(a: tf.Tensor, b: tf.Tensor): Promise<number> {
   expect(a.shape).toEqual(b.shape);
-  return tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0] as number);
+  const worst = tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))));
+  const [value] = await worst.data();
+  worst.dispose();
+  return value as number;
 }
 
-function withModel(like: 'llama' | 'gpt2', use: (model: Transformer) => void): void {
+async function withModel(
+  like: 'llama' | 'gpt2',
+  use: (model: Transformer) => Promise<void>,
+): Promise<void> {
   const before = tf.memory().numTensors;
   const model = createRandomModel({ config: { like }, seed: 1 });
-  use(model);
+  await use(model);
   model.dispose();
   expect(tf.memory().numTensors).toBe(before);
 }
@@ -28,27 +34,27 @@ function withModel(like: 'llama' | 'gpt2', use: (model: Transformer) => void): v
 // Every backend has kernels of its own for the same operations.
 await describeOnBackends('forward', () => {
   describe.each(['llama', 'gpt2'] as const)('forward of a %s-like model', (like) => {
-    it('gives each row of a batch what the row gives alone', () => {
-      withModel(like, (model) => {
+    it('gives each row of a batch what the row gives alone', async () => {
+      await withModel(like, async (model) => {
         using batch = model.forward(
           PROMPTS.map((tokens) => ({ tokens })),
           { logits: 'all' },
         );
-        PROMPTS.forEach((tokens, row) => {
+        for (const [row, tokens] of PROMPTS.entries()) {
           using alone = model.forward([{ tokens }], { logits: 'all' });
-          expect(maxDifference(batch.logits(row), alone.logits(0))).toBeLessThan(2e-5);
-        });
+          expect(await maxDifference(batch.logits(row), alone.logits(0))).toBeLessThan(2e-5);
+        }
       });
     });
 
-    it('gives with a cache what a whole pass gives, token by token and in pieces', () => {
-      withModel(like, (model) => {
+    it('gives with a cache what a whole pass gives, token by token and in pieces', async () => {
+      await withModel(like, async (model) => {
         using whole = model.forward(
           PROMPTS.map((tokens) => ({ tokens })),
           { logits: 'all' },
         );
         for (const piece of [1, 2, 5]) {
-          PROMPTS.forEach((tokens, row) => {
+          for (const [row, tokens] of PROMPTS.entries()) {
             using cache = model.createCache();
             for (let at = 0; at < tokens.length; at += piece) {
               using step = model.forward([{ tokens: tokens.slice(at, at + piece), cache }], {
@@ -56,17 +62,17 @@ await describeOnBackends('forward', () => {
               });
               const end = Math.min(at + piece, tokens.length);
               const expected = tf.tidy(() => tf.slice(whole.logits(row), [at, 0], [end - at, -1]));
-              expect(maxDifference(step.logits(0), expected)).toBeLessThan(2e-5);
+              expect(await maxDifference(step.logits(0), expected)).toBeLessThan(2e-5);
               expected.dispose();
             }
             expect(cache.length).toBe(tokens.length);
-          });
+          }
         }
       });
     });
 
-    it('decodes ragged rows together over caches as alone', () => {
-      withModel(like, (model) => {
+    it('decodes ragged rows together over caches as alone', async () => {
+      await withModel(like, async (model) => {
         const caches = PROMPTS.map(() => model.createCache());
         model.forward(PROMPTS.map((tokens, i): Row => ({ tokens, cache: caches[i]! }))).dispose();
         const added = PROMPTS.map(() => [] as number[]);
@@ -80,17 +86,17 @@ await describeOnBackends('forward', () => {
           });
           using result = model.forward(rows);
           if (step % 13 !== 2) continue;
-          active.forEach((i, row) => {
+          for (const [row, i] of active.entries()) {
             using alone = model.forward([{ tokens: [...PROMPTS[i]!, ...added[i]!] }]);
-            expect(maxDifference(result.logits(row), alone.logits(0))).toBeLessThan(2e-5);
-          });
+            expect(await maxDifference(result.logits(row), alone.logits(0))).toBeLessThan(2e-5);
+          }
         }
         for (const cache of caches) cache.dispose();
       });
     });
 
-    it('leaves every bit alone when hooks only look', () => {
-      withModel(like, (model) => {
+    it('leaves every bit alone when hooks only look', async () => {
+      await withModel(like, async (model) => {
         const rows = PROMPTS.map((tokens) => ({ tokens }));
         using plain = model.forward(rows, { logits: 'all' });
         const names = model.points();
@@ -100,57 +106,57 @@ await describeOnBackends('forward', () => {
           rows.map((row) => ({ ...row, interventions: look })),
           { logits: 'all' },
         );
-        PROMPTS.forEach((_, row) => {
-          expect(maxDifference(plain.logits(row), captured.logits(row))).toBe(0);
-          expect(maxDifference(plain.logits(row), hooked.logits(row))).toBe(0);
-        });
+        for (const row of PROMPTS.keys()) {
+          expect(await maxDifference(plain.logits(row), captured.logits(row))).toBe(0);
+          expect(await maxDifference(plain.logits(row), hooked.logits(row))).toBe(0);
+        }
       });
     });
 
-    it('has no dead hook: any change at a point changes the logits', () => {
-      withModel(like, (model) => {
+    it('has no dead hook: any change at a point changes the logits', async () => {
+      await withModel(like, async (model) => {
         const tokens = PROMPTS[0]!;
         using plain = model.forward([{ tokens }]);
         for (const at of model.points()) {
           const apply = (x: tf.Tensor): tf.Tensor =>
             tf.add(x, tf.mul(tf.cos(tf.clipByValue(x, -9, 9)), 0.05));
           using edited = model.forward([{ tokens, interventions: [{ at, apply }] }]);
-          expect(maxDifference(plain.logits(0), edited.logits(0)), at).toBeGreaterThan(1e-6);
+          expect(await maxDifference(plain.logits(0), edited.logits(0)), at).toBeGreaterThan(1e-6);
         }
       });
     });
 
-    it('restarts in the middle from captured residuals', () => {
-      withModel(like, (model) => {
+    it('restarts in the middle from captured residuals', async () => {
+      await withModel(like, async (model) => {
         const rows = PROMPTS.map((tokens) => ({ tokens }));
         const point: HookName = 'blocks.1.hook_resid_pre';
         using whole = model.forward(rows, { capture: [point] });
         const residuals = rows.map((_, row) => whole.captured(row, point) as tf.Tensor2D);
         using rest = model.forward(rows, { startAtLayer: 1, residuals });
-        rows.forEach((_, row) => {
-          expect(maxDifference(whole.logits(row), rest.logits(row))).toBe(0);
-        });
+        for (const row of rows.keys()) {
+          expect(await maxDifference(whole.logits(row), rest.logits(row))).toBe(0);
+        }
       });
     });
 
-    it('computes rows that agree once, and splits them where they part', () => {
-      withModel(like, (model) => {
+    it('computes rows that agree once, and splits them where they part', async () => {
+      await withModel(like, async (model) => {
         const tokens = PROMPTS[2]!;
         const vector = Array.from({ length: 32 }, (_, i) => Math.sin(i));
         const steer = { at: 'blocks.1.hook_resid_post', op: 'add', vector } as const;
         const rows: Row[] = [{ tokens }, { tokens, interventions: [steer] }, { tokens }];
         using shared = model.forward(rows, { capture: ['blocks.0.hook_resid_post'] });
-        rows.forEach((row, i) => {
+        for (const [i, row] of rows.entries()) {
           using alone = model.forward([row]);
-          expect(maxDifference(shared.logits(i), alone.logits(0))).toBeLessThan(2e-5);
-        });
-        expect(maxDifference(shared.logits(0), shared.logits(2))).toBe(0);
-        expect(maxDifference(shared.logits(0), shared.logits(1))).toBeGreaterThan(0.01);
+          expect(await maxDifference(shared.logits(i), alone.logits(0))).toBeLessThan(2e-5);
+        }
+        expect(await maxDifference(shared.logits(0), shared.logits(2))).toBe(0);
+        expect(await maxDifference(shared.logits(0), shared.logits(1))).toBeGreaterThan(0.01);
       });
     });
 
-    it('frees everything when a hook throws or a signal has fired', () => {
-      withModel(like, (model) => {
+    it('frees everything when a hook throws or a signal has fired', async () => {
+      await withModel(like, async (model) => {
         using cache = model.createCache();
         model.forward([{ tokens: [1, 2, 3], cache }]).dispose();
         const before = tf.memory().numTensors;
@@ -174,8 +180,8 @@ await describeOnBackends('forward', () => {
   });
 
   describe('refusals', () => {
-    it('names the reason and the nearest points', () => {
-      withModel('llama', (model) => {
+    it('names the reason and the nearest points', async () => {
+      await withModel('llama', async (model) => {
         const attempt = (at: string) => () =>
           model.forward([{ tokens: [1] }], { capture: [at as HookName] });
         expect(attempt('resid_post')).toThrow(expect.objectContaining({ code: 'UNKNOWN_HOOK' }));
@@ -189,8 +195,8 @@ await describeOnBackends('forward', () => {
       });
     });
 
-    it('names the point and both shapes of a wrong hook result', () => {
-      withModel('llama', (model) => {
+    it('names the point and both shapes of a wrong hook result', async () => {
+      await withModel('llama', async (model) => {
         const wrong = { at: 'blocks.0.attn.hook_z' as const, apply: () => tf.zeros([1, 2]) };
         expect(() => model.forward([{ tokens: [1, 2, 3], interventions: [wrong] }])).toThrow(
           /blocks\.0\.attn\.hook_z.*\[3,4,8\].*\[1,2\]/,

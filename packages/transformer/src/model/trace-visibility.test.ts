@@ -41,27 +41,32 @@ function byHand(row: number): Row {
 }
 
 await describeOnBackends('key visibility', () => {
-  it.each(['llama', 'gpt2'] as const)('%s: logits and gradients as by hand', (like) => {
+  it.each(['llama', 'gpt2'] as const)('%s: logits and gradients as by hand', async (like) => {
     using model = createRandomModel({ config: { like, nLayers: 3 }, seed: 5 });
     const W_V = model.weights.get('blocks.0.attn.W_V') as tf.Tensor;
-    const run = (hand: boolean, hide = true): { logits: number[]; grad: number[] } => {
-      const logits: number[] = [];
-      const grad = tf.tidy(() => {
-        const found = tf.valueAndGrad((w: tf.Tensor) => {
+    const run = async (
+      hand: boolean,
+      hide = true,
+    ): Promise<{ logits: number[]; grad: number[] }> => {
+      const found: { logits?: tf.Tensor; grad?: tf.Tensor } = {};
+      tf.tidy(() => {
+        const { grad } = tf.valueAndGrad((w: tf.Tensor) => {
           const traced = model.trace({
             rows: TOKENS.map((tokens, row) => (hand ? byHand(row) : { tokens })),
             weights: new Map([['blocks.0.attn.W_V' as const, w]]),
             ...(hand || !hide ? {} : { visibility }),
           });
-          logits.push(...traced.logits.dataSync());
+          found.logits = tf.keep(traced.logits.clone());
           return tf.sum(tf.sin(traced.logits));
         })(W_V);
-        return [...found.grad.dataSync()];
+        found.grad = tf.keep(grad);
       });
-      return { logits, grad };
+      const [logits, grad] = [await found.logits!.data(), await found.grad!.data()];
+      tf.dispose([found.logits!, found.grad!]);
+      return { logits: [...logits], grad: [...grad] };
     };
     const before = tf.memory().numTensors;
-    const [own, wanted, open] = [run(false), run(true), run(false, false)];
+    const [own, wanted, open] = [await run(false), await run(true), await run(false, false)];
     expect(tf.memory().numTensors).toBe(before);
     const apart = (a: readonly number[], b: readonly number[]): number =>
       a.reduce((max, x, i) => Math.max(max, Math.abs(x - (b[i] as number))), 0);

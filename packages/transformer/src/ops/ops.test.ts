@@ -19,9 +19,14 @@ const normal = <T extends tf.Tensor>(...shape: number[]): T =>
     shape,
   ) as T;
 
-function difference(a: tf.Tensor, b: tf.Tensor): number {
+async function difference(a: tf.Tensor, b: tf.Tensor): Promise<number> {
   expect(a.shape).toEqual(b.shape);
-  return tf.max(tf.abs(tf.sub(a, b))).dataSync()[0] as number;
+  return await first(tf.max(tf.abs(tf.sub(a, b))));
+}
+
+async function first(x: tf.Tensor): Promise<number> {
+  const [value] = await x.data();
+  return value as number;
 }
 
 /** Gradient of sum(f(x) w) for a fixed random w. */
@@ -31,19 +36,19 @@ function slope(f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): tf.Tensor {
 }
 
 /** Central difference of the same along a random direction, against the gradient. */
-function slopeError(f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): number {
+async function slopeError(f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): Promise<number> {
   const start = seed;
   const gradient = slope(f, x);
   seed = start; // the same w again
   const w = tf.tidy(() => normal(...f(x).shape));
   const direction = normal(...x.shape);
-  const at = (h: number): number =>
-    tf.sum(tf.mul(f(tf.add(x, tf.mul(direction, h))), w)).dataSync()[0] as number;
+  const at = (h: number): Promise<number> =>
+    first(tf.sum(tf.mul(f(tf.add(x, tf.mul(direction, h))), w)));
   const h = 5e-3;
-  const found = (at(h) - at(-h)) / (2 * h);
-  const expected = tf.sum(tf.mul(gradient, direction)).dataSync()[0] as number;
+  const found = ((await at(h)) - (await at(-h))) / (2 * h);
+  const expected = await first(tf.sum(tf.mul(gradient, direction)));
   // The typical size of the derivative along a random direction: its own value may be near zero.
-  const size = tf.norm(gradient).dataSync()[0] as number;
+  const size = await first(tf.norm(gradient));
   return Math.abs(found - expected) / size;
 }
 
@@ -51,23 +56,27 @@ const activations = ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'relu'] as const
 
 // Small and large inputs: backends choose their kernels by size.
 await describeOnBackends('fast forms equal composed ones', () => {
-  const tidy = (test: () => void) => () => {
-    tf.tidy(() => {
-      test();
-    });
+  // `tf.tidy` ends at the first await; nothing else runs while a test waits.
+  const tidy = (test: () => Promise<void>) => async () => {
+    tf.engine().startScope();
+    try {
+      await test();
+    } finally {
+      tf.engine().endScope();
+    }
   };
 
   for (const rows of [3, 64]) {
     it(
       `norms of ${rows} rows`,
-      tidy(() => {
+      tidy(async () => {
         for (const kind of ['rms', 'layer'] as const) {
           for (const gainOffset of [0, 1] as const) {
             const x = normal(rows, 320);
             const b = kind === 'layer' ? normal(320) : undefined;
             const parts = { w: normal(320), b, kind, eps: 1e-5, gainOffset };
-            expect(difference(norm(x, parts), composedNorm(x, parts))).toBeLessThan(1e-5);
-            expect(slopeError((y) => norm(y, parts), x)).toBeLessThan(0.01);
+            expect(await difference(norm(x, parts), composedNorm(x, parts))).toBeLessThan(1e-5);
+            expect(await slopeError((y) => norm(y, parts), x)).toBeLessThan(0.01);
           }
         }
       }),
@@ -75,18 +84,19 @@ await describeOnBackends('fast forms equal composed ones', () => {
 
     it(
       `activations and gates of ${rows} rows`,
-      tidy(() => {
+      tidy(async () => {
         for (const name of activations) {
           const x = normal<tf.Tensor2D>(rows, 96);
           const up = normal<tf.Tensor2D>(rows, 96);
           const composed = composedActivation(x, name);
-          expect(difference(activate(x, name), composed), name).toBeLessThan(2e-6);
-          expect(difference(gate(x, up, name), tf.mul(composed, up)), name).toBeLessThan(1e-5);
+          expect(await difference(activate(x, name), composed), name).toBeLessThan(2e-6);
+          expect(await difference(gate(x, up, name), tf.mul(composed, up)), name).toBeLessThan(
+            1e-5,
+          );
           if (name === 'relu') continue; // its kink spoils finite differences
-          expect(
-            slopeError((y) => gate(y as tf.Tensor2D, up, name), x),
-            name,
-          ).toBeLessThan(0.01);
+          expect(await slopeError((y) => gate(y as tf.Tensor2D, up, name), x), name).toBeLessThan(
+            0.01,
+          );
         }
       }),
     );
@@ -94,7 +104,7 @@ await describeOnBackends('fast forms equal composed ones', () => {
 
   it(
     'rotations: halves, neighbouring pairs, partial',
-    tidy(() => {
+    tidy(async () => {
       for (const [interleaved, dim] of [
         [false, 16],
         [true, 16],
@@ -109,15 +119,15 @@ await describeOnBackends('fast forms equal composed ones', () => {
           sin: normal<tf.Tensor3D>(40, 1, 16),
         };
         const x = normal<tf.Tensor3D>(40, 6, 16);
-        expect(difference(rope(x, tables), composedRope(x, tables))).toBeLessThan(1e-6);
-        expect(slopeError((y) => rope(y as tf.Tensor3D, tables), x)).toBeLessThan(0.01);
+        expect(await difference(rope(x, tables), composedRope(x, tables))).toBeLessThan(1e-6);
+        expect(await slopeError((y) => rope(y as tf.Tensor3D, tables), x)).toBeLessThan(0.01);
       }
     }),
   );
 
   it(
     'attention: groups, several blocks, masks for one stream or all, soft cap',
-    tidy(() => {
+    tidy(async () => {
       for (const [streams, length, sizes, masks, cap] of [
         [1, 1, [9], 0, null],
         [3, 1, [32, 5], 0, null],
@@ -137,15 +147,15 @@ await describeOnBackends('fast forms equal composed ones', () => {
         const composed = (own: tf.Tensor): tf.Tensor4D =>
           attentionValues(tf.softmax(attentionScores(inputs(own))), blocks);
         const fast = (own: tf.Tensor): tf.Tensor4D => attention(inputs(own), false);
-        expect(difference(fast(q), composed(q))).toBeLessThan(1e-5);
-        expect(slopeError(fast, q)).toBeLessThan(0.01);
+        expect(await difference(fast(q), composed(q))).toBeLessThan(1e-5);
+        expect(await slopeError(fast, q)).toBeLessThan(0.01);
       }
     }),
   );
 
   it(
     'long runs of queries in pieces equal one piece, over cached keys, windows and padding',
-    tidy(() => {
+    tidy(async () => {
       const [length, cached] = [60, 9];
       const line = (from: number, count: number): Int32Array =>
         Int32Array.from({ length: count }, (_, i) => from + i);
@@ -171,9 +181,9 @@ await describeOnBackends('fast forms equal composed ones', () => {
             tf.slice(x, [0], [1]),
             tf.slice(x, [1, 0, 0], [1, -1, 46]),
           ];
-          real(pieces).forEach((piece, i) => {
-            expect(difference(piece, real(whole)[i]!)).toBeLessThan(1e-5);
-          });
+          for (const [i, piece] of real(pieces).entries()) {
+            expect(await difference(piece, real(whole)[i]!)).toBeLessThan(1e-5);
+          }
         }
       }
     }),
@@ -181,7 +191,7 @@ await describeOnBackends('fast forms equal composed ones', () => {
 
   it(
     'a prefix shared by streams equals one copied for each',
-    tidy(() => {
+    tidy(async () => {
       const q = normal<tf.Tensor4D>(6, 4, 3, 8);
       const shared = { k: normal<tf.Tensor4D>(2, 2, 9, 8), v: normal<tf.Tensor4D>(2, 2, 9, 8) };
       const index = tf.tensor1d([0, 0, 0, 1, 1, 1], 'int32');
@@ -190,13 +200,13 @@ await describeOnBackends('fast forms equal composed ones', () => {
         const inputs = { q, blocks: [block], mask: undefined, softcap: null };
         return attentionValues(tf.softmax(attentionScores(inputs)), [block]);
       };
-      expect(difference(run(shared), run(copied))).toBeLessThan(1e-6);
+      expect(await difference(run(shared), run(copied))).toBeLessThan(1e-6);
     }),
   );
 
   it(
     'linear with a bias and low-rank deltas, and its gradient',
-    tidy(() => {
+    tidy(async () => {
       const w = normal<tf.Tensor2D>(24, 40);
       const deltas = [
         { A: normal<tf.Tensor2D>(24, 3), B: normal<tf.Tensor2D>(3, 40), scale: 0.5 },
@@ -214,12 +224,12 @@ await describeOnBackends('fast forms equal composed ones', () => {
         tf.mul(tf.matMul(tf.matMul(x, deltas[0]!.A), deltas[0]!.B), 0.5),
       );
       const second = tf.matMul(tf.matMul(x, deltas[1]!.A), deltas[1]!.B);
-      expect(difference(y, tf.add(sum, tf.mul(second, deltas[1]!.scale)))).toBeLessThan(1e-4);
+      expect(await difference(y, tf.add(sum, tf.mul(second, deltas[1]!.scale)))).toBeLessThan(1e-4);
       expect(
-        slopeError((own) => linear({ x: own as tf.Tensor2D, w, bias, deltas }), x),
+        await slopeError((own) => linear({ x: own as tf.Tensor2D, w, bias, deltas }), x),
       ).toBeLessThan(0.01);
       const transposed = linear({ x, w: tf.transpose(w) as tf.Tensor2D, bias, transposed: true });
-      expect(difference(transposed, linear({ x, w, bias }))).toBeLessThan(1e-5);
+      expect(await difference(transposed, linear({ x, w, bias }))).toBeLessThan(1e-5);
     }),
   );
 });

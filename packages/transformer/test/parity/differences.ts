@@ -22,14 +22,14 @@ export const settings = {
 export type Setting = keyof typeof settings;
 
 /** Largest |ours - theirs| over both arrays, which must have the same shape; NaN counts as infinite. */
-export function largestDifference(
+export async function largestDifference(
   ours: tf.Tensor,
   theirs: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
-): number {
+): Promise<number> {
   if (ours.shape.join() !== theirs.shape.join()) {
     throw new Error(`shape [${ours.shape}] for [${theirs.shape}]`);
   }
-  const values = ours.dataSync();
+  const values = await ours.data();
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const difference = Math.abs((values[i] as number) - (theirs.data[i] as number));
@@ -39,22 +39,22 @@ export function largestDifference(
 }
 
 /** Every setting this fixture has values for. */
-export function measureDifferences(
+export async function measureDifferences(
   model: Transformer,
   fixture: Fixture,
-): Partial<Record<Setting, number>> {
+): Promise<Partial<Record<Setting, number>>> {
   const found: Partial<Record<Setting, number>> = {};
   const note = (setting: Setting, difference: number | undefined): void => {
     if (difference === undefined) return;
     found[setting] = Math.max(found[setting] ?? 0, difference);
   };
   for (const [name, tokens] of Object.entries(fixture.facts.prompts)) {
-    note(name === 'long' ? 'long' : 'logits', aloneDifference(model, fixture, name, tokens));
+    note(name === 'long' ? 'long' : 'logits', await aloneDifference(model, fixture, name, tokens));
   }
-  note('ragged', raggedDifference(model, fixture));
-  note('cached', cachedDifference(model, fixture));
-  note('gradient', gradientDifference(model, fixture));
-  for (const [key, difference] of pointDifferences(model, fixture)) {
+  note('ragged', await raggedDifference(model, fixture));
+  note('cached', await cachedDifference(model, fixture));
+  note('gradient', await gradientDifference(model, fixture));
+  for (const [key, difference] of await pointDifferences(model, fixture)) {
     note(settingOf(key), difference);
   }
   return found;
@@ -66,19 +66,22 @@ function settingOf(key: string): Setting {
   return stream.test(key) ? 'residuals' : 'inner';
 }
 
-function aloneDifference(
+async function aloneDifference(
   model: Transformer,
   fixture: Fixture,
   prompt: string,
   tokens: readonly number[],
-): number | undefined {
+): Promise<number | undefined> {
   const expected = fixture.tensors.get(`logits/${prompt}`);
   if (expected === undefined) return undefined;
   using result = model.forward([{ tokens }], { logits: 'all' });
-  return largestDifference(result.logits(0), expected);
+  return await largestDifference(result.logits(0), expected);
 }
 
-function raggedDifference(model: Transformer, { facts, tensors }: Fixture): number | undefined {
+async function raggedDifference(
+  model: Transformer,
+  { facts, tensors }: Fixture,
+): Promise<number | undefined> {
   if (facts.batch === undefined) return undefined;
   let largest: number | undefined;
   for (const side of ['left', 'right'] as const) {
@@ -86,12 +89,15 @@ function raggedDifference(model: Transformer, { facts, tensors }: Fixture): numb
     if (expected === undefined) continue;
     const rows = facts.batch[side].rows.map((name) => ({ tokens: facts.prompts[name] ?? [] }));
     using result = model.forward(rows, { logits: 'last' });
-    largest = Math.max(largest ?? 0, largestDifference(result.lastLogits(), expected));
+    largest = Math.max(largest ?? 0, await largestDifference(result.lastLogits(), expected));
   }
   return largest;
 }
 
-function cachedDifference(model: Transformer, { facts, tensors }: Fixture): number | undefined {
+async function cachedDifference(
+  model: Transformer,
+  { facts, tensors }: Fixture,
+): Promise<number | undefined> {
   const expected = tensors.get('decode/long');
   const tokens = facts.prompts['long'];
   if (expected === undefined || tokens === undefined) return undefined;
@@ -105,17 +111,17 @@ function cachedDifference(model: Transformer, { facts, tensors }: Fixture): numb
     const data = expected.data.subarray(step * vocab, (step + 1) * vocab);
     largest = Math.max(
       largest,
-      largestDifference(result.lastLogits(), { shape: [1, vocab], data }),
+      await largestDifference(result.lastLogits(), { shape: [1, vocab], data }),
     );
   }
   return largest;
 }
 
 /** Differences at every stored activation of the long prompt, all captured in one pass. */
-export function pointDifferences(
+export async function pointDifferences(
   model: Transformer,
   { facts, tensors }: Fixture,
-): Map<string, number> {
+): Promise<Map<string, number>> {
   const keys = [...tensors.keys()].filter((key) => key.startsWith('long/'));
   const names = keys.map((key) => pointOf(key.slice('long/'.length)));
   const differences = new Map<string, number>();
@@ -126,7 +132,7 @@ export function pointDifferences(
     const name = names[i] as HookName;
     const expected = tensors.get(key);
     if (expected === undefined) continue;
-    differences.set(name, largestDifference(result.captured(0, name), expected));
+    differences.set(name, await largestDifference(result.captured(0, name), expected));
   }
   return differences;
 }
@@ -136,7 +142,10 @@ function pointOf(key: string): HookName {
   return key as HookName;
 }
 
-function gradientDifference(model: Transformer, { facts, tensors }: Fixture): number | undefined {
+async function gradientDifference(
+  model: Transformer,
+  { facts, tensors }: Fixture,
+): Promise<number | undefined> {
   const keys = [...tensors.keys()].filter((key) => key.startsWith('grad/'));
   if (facts.gradient === undefined || keys.length === 0) return undefined;
   const { a, b } = facts.gradient;
@@ -149,12 +158,14 @@ function gradientDifference(model: Transformer, { facts, tensors }: Fixture): nu
       return tf.reshape(tf.sub(at(a), at(b)), []);
     },
   });
-  return keys.reduce((largest, key, i) => {
+  let largest = 0;
+  for (const [i, key] of keys.entries()) {
     const ours = backward.grad(0, names[i] as HookName);
     const theirs = tensors.get(key) ?? never(key);
     const size = theirs.data.reduce((top, value) => Math.max(top, Math.abs(value)), 1);
-    return Math.max(largest, largestDifference(ours, theirs) / size);
-  }, 0);
+    largest = Math.max(largest, (await largestDifference(ours, theirs)) / size);
+  }
+  return largest;
 }
 
 function never(key: string): never {
@@ -165,7 +176,11 @@ function never(key: string): never {
  * Greedy continuation, one token a pass. Rotary frequencies that follow the row's length rotate cached
  * keys otherwise than a full pass would (in Hugging Face too), so those models run without a cache.
  */
-export function greedy(model: Transformer, prompt: readonly number[], count: number): number[] {
+export async function greedy(
+  model: Transformer,
+  prompt: readonly number[],
+  count: number,
+): Promise<number[]> {
   const cached = model.config.layers.every(
     ({ rotary }) => rotary === null || !dependsOnLength(rotary),
   );
@@ -175,7 +190,7 @@ export function greedy(model: Transformer, prompt: readonly number[], count: num
   while (tokens.length < count) {
     const row = cached ? { tokens: next, cache } : { tokens: [...prompt, ...tokens] };
     using result = model.forward([row], { logits: 'last' });
-    const logits = Float32Array.from(result.lastLogits().dataSync());
+    const logits = Float32Array.from(await result.lastLogits().data());
     const best = logits.reduce((top, value, i) => (value > (logits[top] as number) ? i : top), 0);
     tokens.push(best);
     next = [best];

@@ -18,8 +18,8 @@ describe('negative controls', () => {
 
   for (const fixture of fixtures) {
     for (const [name, effect] of Object.entries(fixture.facts.negative_controls ?? {})) {
-      it(`${fixture.name}: ${name} moves a logit by ${effect.toPrecision(2)}`, () => {
-        const moved = effectOf(name, fixture);
+      it(`${fixture.name}: ${name} moves a logit by ${effect.toPrecision(2)}`, async () => {
+        const moved = await effectOf(name, fixture);
         expect(moved).toBeGreaterThan(tolerance);
         // The bug is the one recorded: same size, give or take fp32 noise on both sides.
         expect(Math.abs(moved - effect)).toBeLessThan(0.002 * effect + 2 * tolerance);
@@ -28,7 +28,7 @@ describe('negative controls', () => {
   }
 });
 
-function effectOf(name: string, fixture: Fixture): number {
+async function effectOf(name: string, fixture: Fixture): Promise<number> {
   const bug = bugs[name];
   if (bug === undefined) throw new Error(`no such bug is implemented: ${name}`);
   const { config, weights, interventions = [], length } = bug(fixture);
@@ -39,6 +39,5 @@ function effectOf(name: string, fixture: Fixture): number {
   using result = model.forward([{ tokens, interventions }], { logits: 'all' });
   const data = golden.data.subarray(0, tokens.length * config.vocabSize);
   const logits = result.logits(0);
-  const moved = largestDifference(logits, { shape: logits.shape, data });
-  return moved;
+  return await largestDifference(logits, { shape: logits.shape, data });
 }

@@ -19,7 +19,7 @@ for (const backend of backends) {
   lines.push(`| fixture | ${columns.join(' | ')} |`, `|---|${columns.map(() => '---:|').join('')}`);
   for (const fixture of fixtures) {
     using model = fixtureModel(fixture);
-    const found = measureDifferences(model, fixture);
+    const found = await measureDifferences(model, fixture);
     const values = columns.map((setting) => found[setting]);
     for (const value of values) {
       if (value === undefined) continue;

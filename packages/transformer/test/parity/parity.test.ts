@@ -9,9 +9,9 @@ const fixtures = await Promise.all(fixtureNames().map(readFixture));
 
 await describeOnBackends('parity', () => {
   for (const fixture of fixtures) {
-    it(`${fixture.name}: logits, residuals, maps and inner activations`, () => {
+    it(`${fixture.name}: logits, residuals, maps and inner activations`, async () => {
       using model = fixtureModel(fixture);
-      const found = measureDifferences(model, fixture);
+      const found = await measureDifferences(model, fixture);
       expect(Object.keys(found).sort()).toEqual(expectedSettings(fixture));
       for (const [setting, difference] of Object.entries(found)) {
         expect(difference, setting).toBeLessThan(tolerance);
@@ -20,11 +20,11 @@ await describeOnBackends('parity', () => {
 
     // Storage variants record logits only.
     if (fixture.facts.greedy === undefined) continue;
-    it(`${fixture.name}: greedy text`, () => {
+    it(`${fixture.name}: greedy text`, async () => {
       using model = fixtureModel(fixture);
       for (const [prompt, expected] of Object.entries(fixture.facts.greedy ?? {})) {
         const tokens = fixture.facts.prompts[prompt] ?? [];
-        expect(greedy(model, tokens, expected.length)).toEqual(expected);
+        expect(await greedy(model, tokens, expected.length)).toEqual(expected);
       }
     });
   }
