@@ -186,9 +186,10 @@ export interface FusedBlock {
 export function runFusedBlock(
   inputs: FusedKernels['SafeInferBlock']['inputs'],
   attrs: FusedKernels['SafeInferBlock']['attrs'],
+  deltas?: FusedDeltas,
 ): FusedBlock | undefined {
   if (!hasFusedKernel('SafeInferBlock')) return undefined;
-  const made = run('SafeInferBlock', { inputs, attrs }) as tf.Tensor[];
+  const made = run('SafeInferBlock', { inputs, attrs, deltas }) as tf.Tensor[];
   if (made.length === 0) return undefined;
   const [y, ...rest] = made;
   const mid = attrs.mid ? rest.shift() : undefined;

@@ -23,12 +23,51 @@ export function addDeltas(
   x: TensorInfo,
   targets: Readonly<Record<string, TensorInfo>>,
 ): void {
-  const scales = call.attrs['deltas'] as FusedDeltaScales | undefined;
-  if (scales === undefined) return;
-  const { inputs, backend } = call;
+  const { backend } = call;
+  const groups = groupsOf(call, Object.keys(targets), (weight) => backend.floats(targets[weight]!));
+  for (const group of groups) addGroup(call, x, group);
+}
+
+/**
+ * The deltas themselves: for each weight what a product of `x` [N, in] gains, [N, its columns]. Undefined where a row
+ * gets several: added one by one to a product they round differently.
+ */
+export function deltasAlone(
+  call: KernelCall,
+  x: TensorInfo,
+  weights: readonly string[],
+): Record<string, Float32Array> | undefined {
+  const { inputs } = call;
+  const tokens = x.shape[0]!;
+  const sums = Object.fromEntries(
+    weights.map((weight) => [weight, new Float32Array(tokens * inputs[weight]!.shape[1]!)]),
+  );
+  const groups = groupsOf(call, weights, (weight) => sums[weight]!);
+  const taken = new Map<Float32Array, Uint8Array>(
+    Object.values(sums).map((sum) => [sum, new Uint8Array(tokens)]),
+  );
+  for (const { scale, changes } of groups) {
+    for (const { target } of changes) {
+      const rows = taken.get(target)!;
+      for (let row = 0; row < tokens; row++) {
+        if ((typeof scale === 'number' ? scale : scale[row]!) === 0) continue;
+        if (rows[row]!++ > 0) return undefined;
+      }
+    }
+  }
+  for (const group of groups) addGroup(call, x, group);
+  return sums;
+}
+
+function groupsOf(
+  { inputs, attrs, backend }: KernelCall,
+  weights: readonly string[],
+  target: (weight: string) => Float32Array,
+): Group[] {
+  const scales = attrs['deltas'] as FusedDeltaScales | undefined;
   const groups = new Map<object | number, Group>();
-  for (const [weight, target] of Object.entries(targets)) {
-    scales[weight]?.forEach((scale, i) => {
+  for (const weight of weights) {
+    scales?.[weight]?.forEach((scale, i) => {
       const column = inputs[`${weight}.scale${i}`];
       const key = scale ?? column!.dataId;
       let group = groups.get(key);
@@ -37,10 +76,10 @@ export function addDeltas(
         groups.set(key, group);
       }
       const [A, B] = [inputs[`${weight}.A${i}`]!, inputs[`${weight}.B${i}`]!];
-      group.changes.push({ A, B, target: backend.floats(target) });
+      group.changes.push({ A, B, target: target(weight) });
     });
   }
-  for (const group of groups.values()) addGroup(call, x, group);
+  return [...groups.values()];
 }
 
 function addGroup({ backend }: KernelCall, x: TensorInfo, { scale, changes }: Group): void {

@@ -15,6 +15,8 @@ export interface Pairing {
 }
 
 const pairings = new WeakMap<object, Pairing>();
+/** Equal ones are one object: every pass brings its own matrix. */
+const known = new Map<string, Pairing>();
 
 export const rope: Kernel = ({ inputs, backend }) => {
   const x = inputs['x']!;
@@ -38,7 +40,10 @@ export const rope: Kernel = ({ inputs, backend }) => {
 export function pairingFor(backend: OrtBackend, pairs: TensorInfo, width: number): Pairing {
   let pairing = pairings.get(pairs.dataId);
   if (pairing === undefined) {
-    pairing = pairingOf(backend.floats(pairs), width);
+    const read = pairingOf(backend.floats(pairs), width);
+    const text = `${read.partner.join()};${read.sign.join()}`;
+    pairing = known.get(text) ?? read;
+    known.set(text, pairing);
     pairings.set(pairs.dataId, pairing);
   }
   return pairing;

@@ -78,6 +78,15 @@ export function mayJoin(record: TensorRecord, { shape }: TensorInfo, rows: numbe
   return earned(record, rows);
 }
 
+/** True for a weight that is in 8 bits or would be at its first product. */
+export function mayRound(record: TensorRecord, { shape }: TensorInfo): boolean {
+  if (record.dtype !== 'float32' || shape.length !== 2) return false;
+  if (shape[0]! * shape[1]! < SMALLEST_WEIGHT) return false;
+  const { packed } = record;
+  if (packed !== undefined) return packed instanceof EightBitWeight && !packed.transposed;
+  return !record.poolable && record.uses >= 0;
+}
+
 /** Weights that could not be joined (NaN in one, no room for the file): not tried again. */
 const unjoinable = new WeakSet<TensorRecord>();
 

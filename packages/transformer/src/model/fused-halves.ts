@@ -1,10 +1,11 @@
 // Halves of a block as single kernels, where the backend has them and nobody looks at or changes what is inside.
-import { type FusedDeltas, hasFusedKernel, runFused, runFusedHeads } from '@safeinfer/backend';
+import { hasFusedKernel, runFused, runFusedHeads } from '@safeinfer/backend';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
-import type { TokenDelta } from '../ops/linear.ts';
 import {
   defined,
+  deltasOf,
+  HEADS_WEIGHTS,
   headsAttrs,
   headsInputs,
   mlpInputs,
@@ -56,7 +57,7 @@ export function fusedProjections(
     return undefined;
   }
   if (!untouched(pass, layer, PROJECTION_POINTS)) return undefined;
-  const deltas = deltasOf(pass, layer, { wQ: 'attn.W_Q', wK: 'attn.W_K', wV: 'attn.W_V' });
+  const deltas = deltasOf(pass, layer, HEADS_WEIGHTS);
   if (deltas === 'none fit') return undefined;
   const made = runFusedHeads(headsInputs(pass, layer, x), headsAttrs(pass, layer), deltas);
   if (made === undefined) return undefined;
@@ -118,22 +119,4 @@ function untouched(pass: Pass, layer: number, points: readonly BlockPoint[]): bo
   const { captures, edits, probes } = pass.plan;
   if (captures.size + edits.size + probes.size === 0) return true;
   return !points.some((point) => pass.touches(`blocks.${layer}.${point}` as HookName));
-}
-
-type ProductName = `attn.W_${'Q' | 'K' | 'V' | 'O'}` | `mlp.W_${'gate' | 'in' | 'out'}`;
-
-/** The rows' deltas of a kernel's weights; undefined for none, 'none fit' where an input is not X (dropout). */
-function deltasOf(
-  pass: Pass,
-  layer: number,
-  weights: Readonly<Record<string, ProductName>>,
-): FusedDeltas | undefined | 'none fit' {
-  if (!pass.adapted) return undefined;
-  const found: Record<string, readonly TokenDelta[]> = {};
-  for (const [input, weight] of Object.entries(weights)) {
-    const deltas = pass.deltas(`blocks.${layer}.${weight}`);
-    if (deltas.some((delta) => delta.input !== undefined)) return 'none fit';
-    if (deltas.length > 0) found[input] = deltas;
-  }
-  return Object.keys(found).length === 0 ? undefined : found;
 }

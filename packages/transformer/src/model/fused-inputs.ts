@@ -1,5 +1,7 @@
 // Inputs and attributes that several fused kernels have.
+import type { FusedDeltas } from '@safeinfer/backend';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { TokenDelta } from '../ops/linear.ts';
 import type { Pass } from './pass.ts';
 import { ropeTensors } from './rope-tensors.ts';
 
@@ -47,6 +49,27 @@ export function mlpInputs(pass: Pass, layer: number) {
       bOut: pass.optional(`blocks.${layer}.mlp.b_out`),
     }),
   };
+}
+
+/** The weights of SafeInferHeads by its names. */
+export const HEADS_WEIGHTS = { wQ: 'attn.W_Q', wK: 'attn.W_K', wV: 'attn.W_V' } as const;
+
+export type ProductName = `attn.W_${'Q' | 'K' | 'V' | 'O'}` | `mlp.W_${'gate' | 'in' | 'out'}`;
+
+/** The rows' deltas of a kernel's weights; undefined for none, 'none fit' where an input is not X (dropout). */
+export function deltasOf(
+  pass: Pass,
+  layer: number,
+  weights: Readonly<Record<string, ProductName>>,
+): FusedDeltas | undefined | 'none fit' {
+  if (!pass.adapted) return undefined;
+  const found: Record<string, readonly TokenDelta[]> = {};
+  for (const [input, weight] of Object.entries(weights)) {
+    const deltas = pass.deltas(`blocks.${layer}.${weight}`);
+    if (deltas.some((delta) => delta.input !== undefined)) return 'none fit';
+    if (deltas.length > 0) found[input] = deltas;
+  }
+  return Object.keys(found).length === 0 ? undefined : found;
 }
 
 /** The entries that are there. */

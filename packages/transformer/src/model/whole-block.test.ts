@@ -1,8 +1,11 @@
 // Blocks in one kernel: they run where they should, and give the bits of their halves.
 import { useBackend } from '@safeinfer/backend';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Adapter, Delta } from '../adapters/adapter.ts';
 import type { ModelConfig } from '../config/model-config.ts';
+import type { WeightName } from '../config/weight-name.ts';
+import { weightShapes } from '../config/weight-shapes.ts';
 import type { HookName } from '../hooks/hook-name.ts';
 import type { Intervention } from '../hooks/intervention.ts';
 import { createRandomModel, randomConfig, randomWeights } from './create-random-model.ts';
@@ -61,6 +64,23 @@ const inside = (config: ModelConfig, point: 'hook_z' | 'hook_q' = 'hook_z'): Int
     apply: () => undefined,
   }));
 
+/** Random changes of rank 3 of some weights in every layer. */
+function lowRank(config: ModelConfig, weights: readonly string[], seed: number): Adapter {
+  const deltas = new Map<WeightName, Delta>();
+  for (const [name, shape] of weightShapes(config)) {
+    if (!weights.some((own) => name.endsWith(own))) continue;
+    const [width, out] = shape as [number, number];
+    const A = tf.randomNormal<tf.Rank.R2>([width, 3], 0, 1, 'float32', deltas.size + 50 * seed);
+    const B = tf.randomNormal<tf.Rank.R2>([3, out], 0, 1, 'float32', deltas.size + 50 * seed + 25);
+    deltas.set(name, { A, B, scale: 0.02 });
+  }
+  return { deltas };
+}
+
+function differs(a: tf.Tensor, b: Float32Array): boolean {
+  return a.dataSync().some((value, i) => value !== b[i]);
+}
+
 describe('whole blocks on ort', () => {
   beforeAll(async () => {
     await useBackend({ name: 'ort' });
@@ -96,6 +116,42 @@ describe('whole blocks on ort', () => {
       expect(composed.bits).toEqual(whole.bits);
     });
   }
+
+  it.each([
+    ['of queries and values on one row', ['W_Q', 'W_V'], [['own'], []], 2],
+    ['of all three on every row', ['W_Q', 'W_K', 'W_V'], [['own'], ['own']], 2],
+    ['of two kinds on different rows', ['W_Q', 'W_V'], [['own'], ['other']], 2],
+    ['of two kinds on one row, by halves', ['W_Q', 'W_V'], [['own', 'other'], []], 0],
+    ['of the output, by halves', ['W_O'], [['own'], []], 0],
+  ] as const)('give the bits of their halves with an adapter %s', (_, weights, adapters, whole) => {
+    for (const config of [llama, gpt2]) {
+      using model = createRandomModel({ config, seed: 4 });
+      const own = ['own', 'other'].map((name, i) => {
+        const adapter = lowRank(config, weights, i);
+        model.addAdapter(name, adapter);
+        return adapter;
+      });
+      const rows = adapters.map((names, i) => ({ tokens: tokensOf(9, i), adapter: [...names] }));
+      const logits = (interventions: Intervention[]): unknown => {
+        using result = model.forward(rows.map((row) => ({ ...row, interventions })));
+        return rows.map((_row, i) => Float32Array.from(result.logits(i).dataSync()));
+      };
+      logits([]);
+      const tensors = tf.memory().numTensors;
+      expect(counted(() => logits([])).whole).toBe(whole);
+      expect(logits([])).toEqual(logits(inside(config)));
+      expect(logits([])).toEqual(logits(inside(config, 'hook_q')));
+      using plain = model.forward(rows.map(({ tokens }) => ({ tokens })));
+      const changed = rows.map(
+        (row, i) =>
+          row.adapter.length > 0 === differs(plain.logits(i), (logits([]) as Float32Array[])[i]!),
+      );
+      expect(changed).toEqual([true, true]);
+      plain.dispose();
+      expect(tf.memory().numTensors).toBe(tensors);
+      for (const { deltas } of own) for (const { A, B } of deltas.values()) tf.dispose([A, B]);
+    }
+  });
 
   it('agree with the cpu backend', async () => {
     const onCpu: Float32Array[] = [];
@@ -195,5 +251,38 @@ describe('whole blocks on ort', () => {
     for (const w of new Set([...weights.values(), ...changedWeights.values()])) {
       if (!w.isDisposed) w.dispose();
     }
+  });
+});
+
+describe('whole blocks in 8 bits', () => {
+  beforeAll(async () => {
+    await useBackend({ name: 'ort', weights: 'int8' });
+  });
+  afterAll(async () => {
+    await useBackend({ name: 'ort' });
+  });
+
+  it('give the bits of their halves, whichever came first, and round each weight once', () => {
+    const config = randomConfig({ like: 'llama', ...sizes, dModel: 256, nKvHeads: 4 });
+    const rows = [0, 1].map((seed) => ({ tokens: tokensOf(9, seed) }));
+    const logits = (model: Transformer, interventions: Intervention[]): unknown => {
+      using result = model.forward(rows.map((row) => ({ ...row, interventions })));
+      return [0, 1].map((row) => Float32Array.from(result.logits(row).dataSync()));
+    };
+    const error = (): number =>
+      (tf.backend() as unknown as { weightRoundingError(): number }).weightRoundingError();
+    using first = createRandomModel({ config, seed: 4 });
+    using second = createRandomModel({ config, seed: 4 });
+    const halves = logits(first, inside(config));
+    const cost = error();
+    expect(cost).toBeGreaterThan(0.001);
+    expect(counted(() => logits(first, [])).whole).toBe(2);
+    expect(error()).toBe(cost);
+    expect(counted(() => logits(second, [])).whole).toBe(2);
+    expect(logits(first, [])).toEqual(halves);
+    expect(logits(second, [])).toEqual(halves);
+    expect(logits(second, inside(config, 'hook_q'))).toEqual(halves);
+    const w = [first, second].map((model) => model.weights.get('blocks.0.attn.W_K')!.dataSync());
+    expect(w[0]).toEqual(w[1]);
   });
 });

@@ -1,32 +1,33 @@
 // A block as one kernel, where the backend has it and nobody looks into or changes what is inside.
 import { hasFusedKernel, runFusedBlock } from '@safeinfer/backend';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { WeightName } from '../config/weight-name.ts';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
 import type { Plan } from '../hooks/plan.ts';
 import { appendFresh, asKeys, cachedColumns, keyPositions } from './cached-keys.ts';
-import { defined, headsAttrs, headsInputs, mlpInputs } from './fused-inputs.ts';
+import {
+  defined,
+  deltasOf,
+  HEADS_WEIGHTS,
+  headsAttrs,
+  headsInputs,
+  mlpInputs,
+} from './fused-inputs.ts';
 import { maskFor, slotPositions } from './packing.ts';
 import type { Pass } from './pass.ts';
 
 /** Longer streams attend piece by piece: see `attention`. */
 const LONGEST = 256;
 
-const PRODUCTS = [
-  'attn.W_Q',
-  'attn.W_K',
-  'attn.W_V',
-  'attn.W_O',
-  'mlp.W_gate',
-  'mlp.W_in',
-  'mlp.W_out',
-] as const;
+/** Products whose input the block does not show: adapters of these take it apart. */
+const INNER_PRODUCTS = ['attn.W_O', 'mlp.W_gate', 'mlp.W_in', 'mlp.W_out'] as const;
 
 /** The output [N, D] of block `layer` for `x` [N, D]; undefined where it must be computed by halves. */
 export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D | undefined {
   if (!hasFusedKernel('SafeInferBlock') || pass.taped || !fits(pass, layer)) return undefined;
   const view = viewOf(pass.plan, layer);
   if (view === 'inside') return undefined;
+  const deltas = deltasOf(pass, layer, HEADS_WEIGHTS);
+  if (deltas === 'none fit') return undefined;
   const old = cachedColumns(pass, layer);
   if (old?.some(({ share }) => share !== 1)) return undefined;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
@@ -61,6 +62,7 @@ export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor
       mid: view === 'middle',
       keys: old !== undefined,
     },
+    deltas,
   );
   if (made === undefined) return undefined;
   const { y, mid, k, v } = made;
@@ -83,12 +85,10 @@ function fits(pass: Pass, layer: number): boolean {
   // Rows of one stream must not part in the middle of the block.
   if (layout.streams.length < pass.rows.length && (pass.adapted || plan.edits.size > 0))
     return false;
-  return !pass.adapted || !changed(pass, layer);
-}
-
-/** True when an adapter of some row changes a product of the block. */
-function changed(pass: Pass, layer: number): boolean {
-  return PRODUCTS.some((own) => pass.deltas(`blocks.${layer}.${own}` as WeightName).length > 0);
+  return (
+    !pass.adapted ||
+    !INNER_PRODUCTS.some((name) => pass.deltas(`blocks.${layer}.${name}`).length > 0)
+  );
 }
 
 type View = 'outside' | 'middle' | 'inside';

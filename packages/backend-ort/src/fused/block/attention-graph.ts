@@ -3,7 +3,10 @@ import type { Graph } from '../../onnx/graph.ts';
 import type { Pairing } from '../rope.ts';
 import { type BlockPlan, PAST_SLOTS } from './block-plan.ts';
 
-/** z [N, h e] from queries beside keys [N, (h + kv) e] and values [N, kv e]; gives out `keys` and `values`. */
+/**
+ * z [N, h e] from queries beside keys [N, (h + kv) e] and values [N, kv e], with what adapters add to them; gives out
+ * `keys` and `values`.
+ */
 export function attentionGraph(
   graph: Graph,
   plan: BlockPlan,
@@ -17,6 +20,7 @@ export function attentionGraph(
     const bias = graph.op('Concat', [graph.input('bias.Q'), graph.input('bias.K')], { axis: 0 });
     both = graph.add(both, bias);
   }
+  both = graph.add(both, graph.input('delta.QK'));
   if (rotary !== undefined) both = rotate(graph, rotary, both);
   const [flat, newKeys] = graph.ops('Split', [both, graph.ints([nHeads, nKvHeads])], 2, {
     axis: 1,
@@ -27,6 +31,7 @@ export function attentionGraph(
   let k = byHead(shape('keys', newKeys)); // [S, kv, T, e]
   let v = shape('keys', flatValues);
   if (biases.heads) v = graph.add(v, graph.input('bias.V'));
+  v = graph.add(v, graph.input('delta.V'));
   v = byHead(v);
   graph.output('keys', k);
   graph.output('values', v);

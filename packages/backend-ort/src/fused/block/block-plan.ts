@@ -72,14 +72,32 @@ export function planOf({ inputs, attrs, backend }: KernelCall): BlockPlan | unde
   };
 }
 
-/** Equal for plans of equal graphs. */
-export function planKey(plan: BlockPlan): string {
-  const { rotary, biases, ...rest } = plan;
-  const pairing =
-    rotary === undefined
-      ? 'none'
-      : (rotary.half ?? `${rotary.partner.join()};${rotary.sign.join()}`);
-  return JSON.stringify([Object.values(rest), Object.values(biases), pairing]);
+/** True for plans of equal graphs. */
+export function samePlan(a: BlockPlan, b: BlockPlan): boolean {
+  return alike(a, b, OWN) && alike(a.biases, b.biases, BIASES);
+}
+
+const OWN = [
+  'norm',
+  'eps',
+  'gainOffset',
+  'activation',
+  'gated',
+  'width',
+  'inner',
+  'nHeads',
+  'nKvHeads',
+  'dHead',
+  'scale',
+  'softcap',
+  'rotary',
+] as const;
+const BIASES = ['norm', 'heads', 'output', 'up', 'down'] as const;
+
+/** A loop, not a text of each: it runs for every block of every step. */
+function alike<T, K extends keyof T>(a: T, b: T, keys: readonly K[]): boolean {
+  for (const key of keys) if (a[key] !== b[key]) return false;
+  return true;
 }
 
 function allOrNone(inputs: KernelCall['inputs'], names: readonly string[]): boolean | undefined {

@@ -3,11 +3,13 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import type { TensorRecord } from '../../storage/tensor-record.ts';
 import { dropArray } from '../../weights/collect-garbage.ts';
+import type { EightBit } from '../../weights/eight-bit.ts';
+import { EightBitWeight, rounded } from '../../weights/eight-bit-weight.ts';
 import { JoinedWeight } from '../../weights/joined-weights.ts';
-import { mayJoin } from '../../weights/promotion.ts';
+import { mayJoin, mayRound } from '../../weights/promotion.ts';
 import { PRODUCTS, type ProductName } from './block-graph.ts';
-import { planKey, planOf } from './block-plan.ts';
-import { type BlockValues, BlockWeights } from './block-weights.ts';
+import { type BlockPlan, planOf, samePlan } from './block-plan.ts';
+import { BlockWeights, eachProduct } from './block-weights.ts';
 
 /** The block that a session's weights make up. */
 const blocks = new WeakMap<object, BlockWeights>();
@@ -28,24 +30,20 @@ export function blockFor(call: KernelCall): BlockWeights | undefined {
       const whole = !block.broken && members.every((member, i) => member === records[i]!.packed);
       if (!whole) return undefined;
       const plan = planOf(call);
-      return plan !== undefined && planKey(plan) === block.key ? block : undefined;
+      return plan !== undefined && samePlan(plan, block.plan) ? block : undefined;
     }
   }
-  if (backend.weights !== 'float32' || unjoinable.has(records[0]!)) return undefined;
-  if (new Set(records).size < records.length) return undefined;
+  if (unjoinable.has(records[0]!) || new Set(records).size < records.length) return undefined;
   const rows = inputs['x']!.shape[0]!;
+  const eightBit = backend.weights === 'int8';
   const ready = (record: TensorRecord, i: number): boolean =>
-    joinedWithin(record, records) || mayJoin(record, all[i]!, rows);
+    eightBit
+      ? mayRound(record, all[i]!)
+      : joinedWithin(record, records) || mayJoin(record, all[i]!, rows);
   if (!records.every(ready)) return undefined;
   const plan = planOf(call);
   if (plan === undefined) return undefined;
-  const values = Object.fromEntries(
-    PRODUCTS.map((name) => [
-      name,
-      weights[name].map(({ dataId }) => backend.record(dataId).readBack() as Float32Array),
-    ]),
-  ) as unknown as BlockValues;
-  const block = BlockWeights.join({ plan, values, threads: backend.threads });
+  const block = eightBit ? roundAndJoin(call, plan, weights) : join(call, plan, weights);
   if (block === undefined) {
     unjoinable.add(records[0]!);
     return undefined;
@@ -53,11 +51,50 @@ export function blockFor(call: KernelCall): BlockWeights | undefined {
   blocks.set(block.products.heads.session, block);
   const members = PRODUCTS.flatMap((name) => block.products[name].members);
   records.forEach((record, i) => {
+    record.packed?.dispose();
     record.pack(members[i]!);
     // The array of the weight and its places beside the others of its product and of the block.
     dropArray(3 * 4 * all[i]!.shape[0]! * all[i]!.shape[1]!);
   });
   return block;
+}
+
+type Weights = Readonly<Record<ProductName, readonly TensorInfo[]>>;
+
+function join(
+  { backend }: KernelCall,
+  plan: BlockPlan,
+  weights: Weights,
+): BlockWeights | undefined {
+  const values = eachProduct((name) =>
+    weights[name].map(({ dataId }) => backend.record(dataId).readBack() as Float32Array),
+  );
+  return BlockWeights.join({ plan, values, threads: backend.threads });
+}
+
+function roundAndJoin(
+  { backend }: KernelCall,
+  plan: BlockPlan,
+  weights: Weights,
+): BlockWeights | undefined {
+  const found = eachProduct((name) =>
+    weights[name].map(({ dataId, shape }) => {
+      const record = backend.record(dataId);
+      if (record.packed instanceof EightBitWeight) return record.packed.weight;
+      return rounded({
+        values: record.own() as Float32Array,
+        shape: shape as [number, number],
+        transposed: false,
+        sums: backend.rounding,
+      });
+    }),
+  );
+  if (PRODUCTS.some((name) => found[name].includes(undefined))) return undefined;
+  return BlockWeights.joinEightBit({
+    plan,
+    weights: found as Record<ProductName, EightBit[]>,
+    threads: backend.threads,
+  });
 }
 
 /** True for a weight joined with others of `records` only: nobody else loses a session. */
@@ -67,7 +104,7 @@ function joinedWithin({ packed }: TensorRecord, records: readonly TensorRecord[]
   return !blocks.has(session) && members.every((own) => records.some((r) => r.packed === own));
 }
 
-function weightsOf(inputs: KernelCall['inputs']): Record<ProductName, TensorInfo[]> {
+function weightsOf(inputs: KernelCall['inputs']): Weights {
   const gate = inputs['wGate'];
   return {
     heads: [inputs['wQ']!, inputs['wK']!, inputs['wV']!],

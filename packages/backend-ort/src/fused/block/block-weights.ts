@@ -1,19 +1,30 @@
 // The weights of a block in one session, which computes the whole block or any one of its products.
-import { createSession, type OrtValue, ortValue, runSession } from '../../native/binding.ts';
+import {
+  createSession,
+  type NativeSession,
+  type OrtValue,
+  ortValue,
+  runSession,
+} from '../../native/binding.ts';
 import { Graph } from '../../onnx/graph.ts';
 import { onnxModel } from '../../onnx/model.ts';
+import { dequantize, type EightBit } from '../../weights/eight-bit.ts';
+import { eightBitProduct } from '../../weights/eight-bit-weight.ts';
 import { withFile } from '../../weights/external-file.ts';
 import { JoinedWeights, sideBySide, signsOfAll } from '../../weights/joined-weights.ts';
 import { SharedSession } from '../../weights/shared-session.ts';
 import { blockGraph, PRODUCTS, type ProductName, productShape } from './block-graph.ts';
-import { type BlockPlan, planKey } from './block-plan.ts';
+import type { BlockPlan } from './block-plan.ts';
 import { idleFeeds } from './idle-feeds.ts';
 
 /** Values of the weights of each product, in order. */
 export type BlockValues = Readonly<Record<ProductName, readonly Float32Array[]>>;
 
+type Signs = Readonly<Record<ProductName, readonly (Uint8Array | undefined)[]>>;
+
+const SESSION = { spin: true, asWritten: true } as const;
+
 export class BlockWeights {
-  readonly key: string;
   readonly plan: BlockPlan;
   readonly products: Readonly<Record<ProductName, JoinedWeights>>;
   readonly #session: SharedSession;
@@ -21,21 +32,25 @@ export class BlockWeights {
 
   private constructor(options: {
     readonly plan: BlockPlan;
-    readonly session: SharedSession;
-    readonly signs: Readonly<Record<ProductName, readonly (Uint8Array | undefined)[]>>;
+    readonly native: NativeSession;
+    readonly signs: Signs;
+    readonly unpack?: (name: ProductName, index: number) => Float32Array;
   }) {
-    const { plan, session, signs } = options;
+    const { plan, native, signs, unpack } = options;
     this.plan = plan;
-    this.key = planKey(plan);
-    this.#session = session;
     this.#idle = idleFeeds(plan);
+    const session = new SharedSession(native, PRODUCTS.flatMap((name) => signs[name]).length);
+    this.#session = session;
     this.products = eachProduct(
       (name) =>
         new JoinedWeights({
           ...productShape(plan, name),
           session,
           signs: signs[name],
-          product: { multiply: (x, rows, outs) => this.#multiply(name, x, rows, outs) },
+          product: {
+            multiply: (x, rows, outs) => this.#multiply(name, x, rows, outs),
+            ...(unpack === undefined ? {} : { unpack: (index) => unpack(name, index) }),
+          },
         }),
     );
   }
@@ -49,43 +64,45 @@ export class BlockWeights {
     const { plan, values, threads } = options;
     const signs = eachProduct((name) => signsOfAll(values[name]));
     if (!PRODUCTS.every((name) => signs[name] !== undefined)) return undefined;
-    const data = eachProduct((name) => sideBySide(values[name], productShape(plan, name).inner));
-    const all = new Float32Array(PRODUCTS.reduce((sum, name) => sum + data[name].length, 0));
-    const offsets = new Map<ProductName, number>();
-    let offset = 0;
-    for (const name of PRODUCTS) {
-      all.set(data[name], offset);
-      offsets.set(name, 4 * offset);
-      offset += data[name].length;
-    }
-    const model = (file: string): Uint8Array => {
-      const graph = new Graph();
-      blockGraph(graph, plan, (name, x) => {
-        const { inner, columns } = productShape(plan, name);
-        const total = columns.reduce((sum, count) => sum + count, 0);
-        const slice = { file, bytes: 4 * inner * total, offset: offsets.get(name)! };
-        const shape = [inner, total];
-        return graph.op('MatMul', [
-          x,
-          graph.constant({ name: `w.${name}`, type: 'float32', shape, data: slice }),
-        ]);
-      });
-      return onnxModel(graph.spec());
+    const { data, offsets } = oneAfterAnother(plan, values);
+    const multiply = (graph: Graph, file: string, name: ProductName, x: string): string => {
+      const { inner, columns } = productShape(plan, name);
+      const total = columns.reduce((sum, count) => sum + count, 0);
+      const slice = { file, bytes: 4 * inner * total, offset: 4 * offsets[name] };
+      const shape = [inner, total];
+      const spec = { name: `w.${name}`, type: 'float32', shape, data: slice } as const;
+      return graph.op('MatMul', [x, graph.constant(spec)]);
     };
     try {
-      const native = withFile(all, (externalFolder, file) =>
-        createSession(model(file), { threads, externalFolder, spin: true, asWritten: true }),
+      const native = withFile(data, (externalFolder, file) =>
+        createSession(
+          model(plan, (graph, name, x) => multiply(graph, file, name, x)),
+          { ...SESSION, threads, externalFolder },
+        ),
       );
-      const count = PRODUCTS.reduce((sum, name) => sum + values[name].length, 0);
-      return new BlockWeights({
-        plan,
-        session: new SharedSession(native, count),
-        signs: signs as Record<ProductName, (Uint8Array | undefined)[]>,
-      });
+      return new BlockWeights({ plan, native, signs: signs as Signs });
     } catch {
       // As for a single weight: without room for the file the block works product by product.
       return undefined;
     }
+  }
+
+  /** The same of weights in 8 bits. */
+  static joinEightBit(options: {
+    readonly plan: BlockPlan;
+    readonly weights: Readonly<Record<ProductName, readonly EightBit[]>>;
+    readonly threads: number;
+  }): BlockWeights {
+    const { plan, weights, threads } = options;
+    const bytes = model(plan, (graph, name, x) =>
+      eightBitProduct(graph, x, { name: `w.${name}`, weights: weights[name] }),
+    );
+    return new BlockWeights({
+      plan,
+      native: createSession(bytes, { ...SESSION, threads }),
+      signs: eachProduct((name) => weights[name].map(() => undefined)),
+      unpack: (name, index) => dequantize(weights[name][index]!, false),
+    });
   }
 
   get broken(): boolean {
@@ -107,6 +124,33 @@ export class BlockWeights {
   }
 }
 
-function eachProduct<T>(make: (name: ProductName) => T): Record<ProductName, T> {
+export function eachProduct<T>(make: (name: ProductName) => T): Record<ProductName, T> {
   return Object.fromEntries(PRODUCTS.map((name) => [name, make(name)])) as Record<ProductName, T>;
+}
+
+function model(
+  plan: BlockPlan,
+  multiply: (graph: Graph, name: ProductName, x: string) => string,
+): Uint8Array {
+  const graph = new Graph();
+  blockGraph(graph, plan, (name, x) => multiply(graph, name, x));
+  return onnxModel(graph.spec());
+}
+
+/** The products' matrices in one array, and where each begins. */
+function oneAfterAnother(
+  plan: BlockPlan,
+  values: BlockValues,
+): { readonly data: Float32Array; readonly offsets: Record<ProductName, number> } {
+  const size = (name: ProductName): number =>
+    values[name].reduce((sum, own) => sum + own.length, 0);
+  const data = new Float32Array(PRODUCTS.reduce((sum, name) => sum + size(name), 0));
+  let offset = 0;
+  const offsets = eachProduct((name) => {
+    const start = offset;
+    data.set(sideBySide(values[name], productShape(plan, name).inner), start);
+    offset += size(name);
+    return start;
+  });
+  return { data, offsets };
 }

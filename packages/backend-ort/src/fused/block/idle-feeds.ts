@@ -32,6 +32,8 @@ export function idleFeeds(plan: BlockPlan): Record<string, OrtValue> {
     upShape: sizes([0, inner]),
     lengths: sizes([...new Array<number>(PAST_SLOTS).fill(0), 1]),
     mask: zeros([1]),
+    'delta.QK': zeros([1]),
+    'delta.V': zeros([1]),
   };
   for (const name of PRODUCTS) {
     const shape = productShape(plan, name);

@@ -1,8 +1,10 @@
 // A whole block in one native call, where its weights lie in one session.
-import type { FusedKernels } from '@safeinfer/backend';
+import type { FusedDeltaScales, FusedKernels } from '@safeinfer/backend';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
 import { type OrtValue, ortValue } from '../../native/binding.ts';
+import { deltasAlone } from '../low-rank.ts';
+import { norm } from '../norm.ts';
 import { type BlockPlan, PAST_SLOTS } from './block-plan.ts';
 import { blockFor } from './block-promotion.ts';
 import { nothing, sizes } from './idle-feeds.ts';
@@ -14,6 +16,8 @@ export const wholeBlock: Kernel = (call) => {
   if (given.past > PAST_SLOTS) return [];
   const block = blockFor(call);
   if (block === undefined) return [];
+  const deltas = deltaFeeds(call, block.plan);
+  if (deltas === undefined) return [];
   const { nKvHeads, dHead, width } = block.plan;
   const tokens = call.inputs['x']!.shape[0]!;
   const shapes: Record<string, readonly number[]> = { y: [tokens, width] };
@@ -29,9 +33,47 @@ export const wholeBlock: Kernel = (call) => {
     fetches[name] = ortValue('float32', out.values, shape);
     return out.info;
   });
-  block.run(blockFeeds(call, block.plan), fetches);
+  block.run({ ...blockFeeds(call, block.plan), ...deltas }, fetches);
   return made;
 };
+
+/** What adapters add to queries, keys and values: the block reads it. Undefined for what it has no input for. */
+function deltaFeeds(call: KernelCall, plan: BlockPlan): Record<string, OrtValue> | undefined {
+  const { inputs, attrs, backend } = call;
+  const scales = attrs['deltas'] as FusedDeltaScales | undefined;
+  if (scales === undefined) return {};
+  const weights = ['wQ', 'wK', 'wV'] as const;
+  if (!Object.keys(scales).every((name) => (weights as readonly string[]).includes(name))) {
+    return undefined;
+  }
+  const normed = norm(call) as TensorInfo;
+  const deltas = deltasAlone(call, normed, weights);
+  backend.disposeIntermediateTensorInfo(normed);
+  if (deltas === undefined) return undefined;
+  const { nHeads, nKvHeads, dHead } = plan;
+  const tokens = inputs['x']!.shape[0]!;
+  const { streams } = attrs as unknown as FusedKernels['SafeInferBlock']['attrs'];
+  return {
+    'delta.QK': ortValue('float32', rowsBeside(deltas['wQ']!, deltas['wK']!, tokens), [
+      tokens,
+      nHeads + nKvHeads,
+      dHead,
+    ]),
+    'delta.V': ortValue('float32', deltas['wV']!, [streams, tokens / streams, nKvHeads, dHead]),
+  };
+}
+
+/** Rows of `a` and `b` one beside the other. */
+function rowsBeside(a: Float32Array, b: Float32Array, rows: number): Float32Array {
+  const out = new Float32Array(a.length + b.length);
+  const [left, right] = [a.length / rows, b.length / rows];
+  for (let row = 0; row < rows; row++) {
+    const start = row * (left + right);
+    out.set(a.subarray(row * left, (row + 1) * left), start);
+    out.set(b.subarray(row * right, (row + 1) * right), start + left);
+  }
+  return out;
+}
 
 function blockFeeds(call: KernelCall, plan: BlockPlan): Record<string, OrtValue> {
   const { inputs, backend } = call;
