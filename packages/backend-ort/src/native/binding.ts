@@ -30,10 +30,10 @@ interface Binding {
 const LOG_ERRORS = 3;
 
 /**
- * From so many bytes of outputs on, the binding is stopped before it copies them: throwing takes 12 microseconds,
- * copying 16 KB into a new array as long (measured, tools/bench/output-copies.ts).
+ * From so many bytes of outputs on, the binding is stopped before it copies them: throwing takes 13 microseconds,
+ * copying so much into a new array as long (tools/bench/output-copies.ts).
  */
-const WORTH_STOPPING = 2 ** 14;
+const WORTH_STOPPING = 2 ** 16;
 /** Made once: an error's stack trace would cost more than the rest. */
 const WRITTEN = new Error('the outputs are written');
 
@@ -62,8 +62,8 @@ export function loadBinding(): void {
 /**
  * Runs a session made here; outputs are written into the values of `fetches`.
  *
- * When they are, the binding goes on to copy each into an array of its own for a result that nobody reads: 4.4 of
- * the 7.5 ms of a product with 6 MB of output, and as much garbage. So where the outputs are large, the model's
+ * When they are, the binding goes on to copy each into an array of its own for a result that nobody reads: two
+ * thirds of the time of an operation on a megabyte, and as much garbage. So where the outputs are large, the model's
  * first one is asked for, too: a single byte, whose wrapping throws and so ends the call before the others are copied.
  */
 export function runSession(
