@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { roundNodeProducts } from '../kernels/tfjs-node-bf16.ts';
+import { addNodeFusedKernels } from '../kernels/tfjs-node-fused.ts';
+import { chooseNodeProducts } from '../kernels/tfjs-node-product.ts';
 import { BackendRefusal, type Candidate, type Started, type StartOptions } from './candidate.ts';
 import { importOptional, resolveOptional } from './import-optional.ts';
 import { repairNodeUtil } from './repair-node-util.ts';
@@ -41,10 +43,16 @@ async function start(name: string, options: StartOptions): Promise<Started> {
     readonly version?: Readonly<Record<string, string>>;
   };
   if (before) await tf.setBackend(before);
-  roundNodeProducts(options.weights === 'bf16');
   const backend = tf.findBackend('tensorflow') as {
     readonly binding?: { readonly TF_Version?: string };
+    readonly isUsingGpuDevice?: boolean;
   } | null;
+  // Values would have to come from a GPU for every loop.
+  if (backend?.isUsingGpuDevice !== true) {
+    chooseNodeProducts();
+    addNodeFusedKernels();
+  }
+  roundNodeProducts(options.weights === 'bf16');
   return {
     versions: {
       [name]: module.version?.['tfjs-node'] ?? 'unknown',

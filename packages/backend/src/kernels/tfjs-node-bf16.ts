@@ -1,37 +1,12 @@
 // Products with weights in bfloat16 on tfjs-node: below tfjs's type system its binding runs any TensorFlow type.
 import * as tf from '@tensorflow/tfjs-core';
 import { replaceKernel } from './replace-kernel.ts';
+import { BFLOAT16, type NodeBackend } from './tfjs-node-binding.ts';
+import { cast, type Factors, isSingle, matrixProduct } from './tfjs-node-product.ts';
 import { whenFreed } from './when-freed.ts';
 
-/** TF_BFLOAT16 of TensorFlow's C API; the binding exports only the types that tfjs has. */
-const BFLOAT16 = 14;
 /** Smaller matrices stay in cache, where fewer bytes gain nothing over two casts. */
 const SMALLEST_WEIGHT = 2 ** 16;
-
-interface Attribute {
-  readonly name: string;
-  readonly type: number;
-  readonly value: number | boolean;
-}
-
-interface NodeBinding {
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_FLOAT: number;
-  executeOp(
-    name: string,
-    attributes: readonly Attribute[],
-    inputs: readonly number[],
-    outputs: number,
-  ): { readonly id: number; readonly shape: number[]; readonly dtype: number }[];
-  deleteTensor(id: number): void;
-}
-
-interface NodeBackend {
-  readonly binding: NodeBinding;
-  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
-  createOutputTensor(made: { id: number; shape: number[]; dtype: number }): tf.Tensor;
-}
 
 /** Weights as bfloat16 handles, by data id; freed with the tensor. */
 const rounded = new WeakMap<object, number>();
@@ -50,13 +25,12 @@ export function roundNodeProducts(on: boolean): void {
       transposeA: boolean;
       transposeB: boolean;
     };
-    const single = b.shape.length === 2 || (b.shape.length === 3 && b.shape[0] === 1);
-    const fits = single && a.shape.length === b.shape.length && !transposeA;
+    const fits = isSingle(b) && isSingle(a) && !transposeA;
     const floats = a.dtype === 'float32' && b.dtype === 'float32';
     if (!active || !fits || !floats || tf.util.sizeFromShape(b.shape) < SMALLEST_WEIGHT) {
       return original!(args);
     }
-    return product(args.backend as unknown as NodeBackend, { a, b, transposeB });
+    return product(args.backend as unknown as NodeBackend, { a, b, transposeA, transposeB });
   });
   replaceKernel('_FusedMatMul', 'tensorflow', (original) => (args) => {
     const { a, b, bias } = args.inputs as Record<string, tf.TensorInfo>;
@@ -73,59 +47,25 @@ export function roundNodeProducts(on: boolean): void {
   });
 }
 
-function product(
-  backend: NodeBackend,
-  call: { readonly a: tf.TensorInfo; readonly b: tf.TensorInfo; readonly transposeB: boolean },
-): tf.Tensor {
-  const { binding } = backend;
-  const weight = roundedWeight(backend, call.b);
-  const x = cast(binding, backend.getInputTensorIds([call.a])[0]!, binding.TF_FLOAT, BFLOAT16);
-  const type = (name: string, value: number): Attribute => ({
-    name,
-    type: binding.TF_ATTR_TYPE,
-    value,
-  });
-  const flag = (name: string, value: boolean): Attribute => ({
-    name,
-    type: binding.TF_ATTR_BOOL,
-    value,
-  });
-  // tf.fused.matMul arrives with a leading axis of 1, which only the batched operation takes.
-  const batched = call.a.shape.length === 3;
-  const attributes = [
-    type('T', BFLOAT16),
-    flag(batched ? 'adj_x' : 'transpose_a', false),
-    flag(batched ? 'adj_y' : 'transpose_b', call.transposeB),
-  ];
-  const [y] = binding.executeOp(batched ? 'BatchMatMulV2' : 'MatMul', attributes, [x, weight], 1);
-  binding.deleteTensor(x);
-  const wide = castInfo(binding, y!.id, BFLOAT16, binding.TF_FLOAT);
-  binding.deleteTensor(y!.id);
-  return backend.createOutputTensor(wide);
+function product(backend: NodeBackend, factors: Factors): tf.Tensor {
+  const weight = roundedWeight(backend, factors.b);
+  const wide = backend.getInputTensorIds([factors.a])[0]!;
+  const x = cast(backend, wide, { from: backend.binding.TF_FLOAT, to: BFLOAT16 }).id;
+  const y = matrixProduct(backend, factors, BFLOAT16, [x, weight]);
+  backend.binding.deleteTensor(x);
+  return y;
 }
 
 function roundedWeight(backend: NodeBackend, weight: tf.TensorInfo): number {
   const known = rounded.get(weight.dataId);
   if (known !== undefined) return known;
   const { binding } = backend;
-  const id = cast(binding, backend.getInputTensorIds([weight])[0]!, binding.TF_FLOAT, BFLOAT16);
+  const wide = backend.getInputTensorIds([weight])[0]!;
+  const { id } = cast(backend, wide, { from: binding.TF_FLOAT, to: BFLOAT16 });
   rounded.set(weight.dataId, id);
   whenFreed(backend as unknown as tf.KernelBackend, weight.dataId, () => {
     rounded.delete(weight.dataId);
     binding.deleteTensor(id);
   });
   return id;
-}
-
-function cast(binding: NodeBinding, id: number, from: number, to: number): number {
-  return castInfo(binding, id, from, to).id;
-}
-
-function castInfo(binding: NodeBinding, id: number, from: number, to: number) {
-  const attributes = [
-    { name: 'SrcT', type: binding.TF_ATTR_TYPE, value: from },
-    { name: 'DstT', type: binding.TF_ATTR_TYPE, value: to },
-    { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
-  ];
-  return binding.executeOp('Cast', attributes, [id], 1)[0]!;
 }
