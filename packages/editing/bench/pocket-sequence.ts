@@ -2,7 +2,8 @@
 // Harmless accuracy is greedy: every token of the expected answer is the argmax. Settings were chosen on `--facts tune`.
 // Run: pnpm tsx --conditions=@safeinfer/source packages/editing/bench/pocket-sequence.ts --method memit
 //   [--facts test --n 20 --layers 0 --lambda 10] [--method alphaEdit --l2 1 --threshold 1e-3]
-//   [--method rome (original keys)|rRome|emmet|ftL]; --table prints rows of packages/editing/EVALUATION.md instead
+//   [--method rome (original keys)|rRome|emmet|ftL] [--rows rows.jsonl: appends every count, for sequence-tables.ts]
+import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { useBackend } from '@safeinfer/backend';
 import { exactMcNemar, wilson } from '@safeinfer/harmeval';
@@ -19,6 +20,7 @@ import {
   scoreTargets,
 } from '../src/index.ts';
 import { caseOf, factsOf, fill, statisticsTexts } from './pocket-cases.ts';
+import type { Count, SequenceRow } from './sequence-row.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -40,7 +42,7 @@ const { values: flags } = parseArgs({
     at: { type: 'string', default: '1,2,5,10,20' },
     threads: { type: 'string', default: '2' },
     howto: { type: 'string', default: '240' },
-    table: { type: 'boolean', default: false },
+    rows: { type: 'string' },
   },
 });
 const backend = await useBackend({ name: 'ort', threads: Number(flags.threads) });
@@ -111,11 +113,11 @@ function questionItem(row: { readonly question: string; readonly answer: string 
   };
 }
 const howTo = loadPocketSplit('how-to', 'test').slice(0, Number(flags.howto)).map(questionItem);
-const others = loadPocketSplit('fact-questions', 'test').filter(
+const otherFacts = loadPocketSplit('fact-questions', 'test').filter(
   ({ factId }) => !edited.has(factId),
 );
-const sameSubject = others.map(({ subject }) => subjects.has(subject));
-const harmless = [...howTo, ...others.map(questionItem)];
+const sameSubject = otherFacts.map(({ subject }) => subjects.has(subject));
+const harmless = [...howTo, ...otherFacts.map(questionItem)];
 
 /** Perplexity is of statements about facts that are neither edited nor tested. */
 const driftTexts = factsOf('tune', Number.POSITIVE_INFINITY)
@@ -132,25 +134,31 @@ const rate = (values: readonly boolean[]): string => {
   const { low, high } = wilson(won, values.length);
   return `${won}/${values.length} = ${((100 * won) / values.length).toFixed(1)} [${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
 };
-const say = (line: string): void => {
-  if (!flags.table) console.log(line);
-};
-say(
+const count = (values: readonly boolean[]): Count => [values.filter(Boolean).length, values.length];
+const setting = [
+  ...(flags.method === 'memit' ? [`lambda ${flags.lambda}`] : []),
+  ...(flags.method === 'alphaEdit' ? [`threshold ${flags.threshold}`, `l2 ${flags.l2}`] : []),
+].join(', ');
+console.log(
   `${flags.method} on pocket, ${facts.length} ${flags.facts} facts one after the other, layers ${flags.layers}, ${flags.token}, ` +
     `lr ${flags.lr}, ${flags.steps} steps, clamp ${flags.clamp}, kl ${flags.kl}, ` +
-    `${flags.method === 'memit' ? `lambda ${flags.lambda}` : flags.method === 'alphaEdit' ? `l2 ${flags.l2}, threshold ${flags.threshold}` : ''}, ` +
-    `backend ${backend.name}`,
+    `${setting === '' ? '' : `${setting}, `}backend ${backend.name}`,
 );
 using session = new EditSession(model);
 const before = await right();
 const stops = new Set(flags.at.split(',').map(Number));
+let taken = 0;
 for (const [i, fact] of facts.entries()) {
   const { prompt, subject, target_new: targetNew, id } = fact;
   await session.edit({ prompt, subject, targetNew }, method, { id });
+  const [own] = await scoreCounterFact(model, [
+    { ...caseOf(fact), paraphrase: [], neighborhood: [] },
+  ]);
+  if (own!.rewrite.every(({ accuracy }) => accuracy)) taken += 1;
   if (!stops.has(i + 1) && i + 1 !== facts.length) continue;
   const cases = await scoreCounterFact(model, facts.slice(0, i + 1).map(caseOf));
-  const part = (name: 'rewrite' | 'paraphrase' | 'neighborhood'): string =>
-    rate(cases.flatMap((one) => one[name].map(({ accuracy }) => accuracy)));
+  const hits = (name: 'rewrite' | 'paraphrase' | 'neighborhood'): boolean[] =>
+    cases.flatMap((one) => one[name].map(({ accuracy }) => accuracy));
   const after = await right();
   const test = exactMcNemar({
     both: before.filter((b, q) => b && after[q]).length,
@@ -162,25 +170,33 @@ for (const [i, fact] of facts.entries()) {
     (100 * values.filter(Boolean).length) / values.length;
   const gauges = await collapseGauges({ model, session, texts: driftTexts });
   const relative = Math.max(...gauges.weights.map((weight) => weight.relative));
-  if (flags.table) {
-    const rewrites = (name: 'rewrite' | 'paraphrase' | 'neighborhood'): string => {
-      const hits = cases.flatMap((one) => one[name].map(({ accuracy }) => accuracy));
-      return `${hits.filter(Boolean).length}/${hits.length}`;
+  const others = after.slice(howTo.length);
+  const ofSubjects = others.filter((_, q) => sameSubject[q]);
+  if (flags.rows !== undefined) {
+    const row: SequenceRow = {
+      method: flags.method,
+      ...{ facts: flags.facts, layers, token: flags.token, setting, after: i + 1, taken },
+      efficacy: count(hits('rewrite')),
+      paraphrase: count(hits('paraphrase')),
+      neighbourhood: count(hits('neighborhood')),
+      harmless: count(after),
+      harmlessBefore: count(before),
+      mcnemarP: test.p,
+      sameSubject: count(ofSubjects),
+      perplexityRatio: gauges.perplexityRatio,
+      relativeChange: relative,
     };
-    console.log(
-      `| ${flags.method} | ${i + 1} | ${rewrites('rewrite')} | ${rewrites('paraphrase')} | ${rewrites('neighborhood')} | ` +
-        `${(percent(after) - percent(before)).toFixed(2)} | ${gauges.perplexityRatio.toFixed(2)} | ${relative.toFixed(3)} |`,
-    );
+    appendFileSync(flags.rows, `${JSON.stringify(row)}\n`);
   }
-  say(
-    `after ${i + 1}: efficacy ${part('rewrite')}; paraphrase ${part('paraphrase')}; neighbourhood ${part('neighborhood')}`,
+  console.log(
+    `after ${i + 1}: taken at once ${taken}; efficacy ${rate(hits('rewrite'))}; paraphrase ${rate(hits('paraphrase'))}; neighbourhood ${rate(hits('neighborhood'))}`,
   );
-  say(
+  console.log(
     `  collapse: perplexity times ${gauges.perplexityRatio.toFixed(3)}, largest |W - W0| / |W0| ${relative.toFixed(4)}`,
   );
-  say(
+  console.log(
     `  harmless ${rate(after)}, before ${rate(before)}, change ${(percent(after) - percent(before)).toFixed(2)} points (McNemar p ${test.p.toPrecision(2)}); ` +
-      `how-to ${rate(after.slice(0, howTo.length))}; facts of other subjects ${rate(after.slice(howTo.length).filter((_, q) => !sameSubject[q]))}; ` +
-      `other facts of edited subjects ${rate(after.slice(howTo.length).filter((_, q) => sameSubject[q]))}`,
+      `how-to ${rate(after.slice(0, howTo.length))}; facts of other subjects ${rate(others.filter((_, q) => !sameSubject[q]))}; ` +
+      `other facts of edited subjects ${rate(ofSubjects)}`,
   );
 }
