@@ -153,6 +153,27 @@ describe('whole blocks on ort', () => {
     }
   });
 
+  it('read as many blocks of cached keys as they have places for, and leave more to their halves', () => {
+    using model = createRandomModel({ config: llama, seed: 4 });
+    model.forward([{ tokens: [1] }]).dispose();
+    // Each shorter than the one before, and none short enough to be copied: so many chunks.
+    const parts = [62, 60, 58, 56, 54, 50, 46, 42, 38, 34];
+    const tokens = tokensOf(parts.reduce((sum, length) => sum + length, 0));
+    const cache = model.createCache();
+    let start = 0;
+    const counts = parts.map((length) => {
+      const part = tokens.slice(start, start + length);
+      start += length;
+      return counted(() => model.forward([{ tokens: part, cache }]).dispose()).whole;
+    });
+    expect(counts).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 0]);
+    using cached = model.forward([{ tokens: [7], cache }]);
+    using uncached = model.forward([{ tokens: [...tokens, 7] }]);
+    const [a, b] = [cached.logits(0).dataSync(), uncached.logits(0).dataSync()];
+    expect(Math.max(...a.map((own, i) => Math.abs(own - b[i]!)))).toBeLessThan(2e-5);
+    cache.dispose();
+  });
+
   it('agree with the cpu backend', async () => {
     const onCpu: Float32Array[] = [];
     const tokens = tokensOf(20);

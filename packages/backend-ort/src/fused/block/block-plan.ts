@@ -5,7 +5,7 @@ import type { KernelCall } from '../../kernels/kernel.ts';
 import { type Pairing, pairingFor } from '../rope.ts';
 
 /** Blocks of cached keys that a call may bring; ones that are not there are fed empty. */
-export const PAST_SLOTS = 6;
+export const PAST_SLOTS = 8;
 
 export interface BlockPlan {
   readonly norm: 'rms' | 'layer';

@@ -1,13 +1,12 @@
 // A whole block in one native call, where its weights lie in one session.
-import type { FusedDeltaScales, FusedKernels } from '@safeinfer/backend';
+import type { FusedKernels } from '@safeinfer/backend';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Kernel, KernelCall } from '../../kernels/kernel.ts';
+import type { Kernel } from '../../kernels/kernel.ts';
 import { type OrtValue, ortValue } from '../../native/binding.ts';
-import { deltasAlone } from '../low-rank.ts';
-import { norm } from '../norm.ts';
-import { type BlockPlan, PAST_SLOTS } from './block-plan.ts';
+import { blockFeeds } from './block-feeds.ts';
+import { PAST_SLOTS } from './block-plan.ts';
 import { blockFor } from './block-promotion.ts';
-import { nothing, sizes } from './idle-feeds.ts';
+import { deltaFeeds } from './delta-feeds.ts';
 
 /** Declines with an empty list: the caller then computes the block by halves, to the same bits. */
 export const wholeBlock: Kernel = (call) => {
@@ -36,110 +35,3 @@ export const wholeBlock: Kernel = (call) => {
   block.run({ ...blockFeeds(call, block.plan), ...deltas }, fetches);
   return made;
 };
-
-/** What adapters add to queries, keys and values: the block reads it. Undefined for what it has no input for. */
-function deltaFeeds(call: KernelCall, plan: BlockPlan): Record<string, OrtValue> | undefined {
-  const { inputs, attrs, backend } = call;
-  const scales = attrs['deltas'] as FusedDeltaScales | undefined;
-  if (scales === undefined) return {};
-  const weights = ['wQ', 'wK', 'wV'] as const;
-  if (!Object.keys(scales).every((name) => (weights as readonly string[]).includes(name))) {
-    return undefined;
-  }
-  const normed = norm(call) as TensorInfo;
-  const deltas = deltasAlone(call, normed, weights);
-  backend.disposeIntermediateTensorInfo(normed);
-  if (deltas === undefined) return undefined;
-  const { nHeads, nKvHeads, dHead } = plan;
-  const tokens = inputs['x']!.shape[0]!;
-  const { streams } = attrs as unknown as FusedKernels['SafeInferBlock']['attrs'];
-  return {
-    'delta.QK': ortValue('float32', rowsBeside(deltas['wQ']!, deltas['wK']!, tokens), [
-      tokens,
-      nHeads + nKvHeads,
-      dHead,
-    ]),
-    'delta.V': ortValue('float32', deltas['wV']!, [streams, tokens / streams, nKvHeads, dHead]),
-  };
-}
-
-/** Rows of `a` and `b` one beside the other. */
-function rowsBeside(a: Float32Array, b: Float32Array, rows: number): Float32Array {
-  const out = new Float32Array(a.length + b.length);
-  const [left, right] = [a.length / rows, b.length / rows];
-  for (let row = 0; row < rows; row++) {
-    const start = row * (left + right);
-    out.set(a.subarray(row * left, (row + 1) * left), start);
-    out.set(b.subarray(row * right, (row + 1) * right), start + left);
-  }
-  return out;
-}
-
-function blockFeeds(call: KernelCall, plan: BlockPlan): Record<string, OrtValue> {
-  const { inputs, backend } = call;
-  const { streams, past } = call.attrs as unknown as FusedKernels['SafeInferBlock']['attrs'];
-  const { nHeads, nKvHeads, dHead, width, inner, gated, biases } = plan;
-  const tokens = inputs['x']!.shape[0]!;
-  const length = tokens / streams;
-  const feeds: Record<string, OrtValue> = {};
-  const feed = (name: string, input: string, shape: readonly number[]): void => {
-    feeds[name] = ortValue('float32', backend.floats(inputs[input]!), shape);
-  };
-  feed('x', 'x', [tokens, width]);
-  feed('gain.first', 'gain', [width]);
-  feed('gain.second', 'gain2', [width]);
-  feeds['rows'] = sizes([tokens]);
-  feeds['bothShape'] = sizes([tokens, nHeads + nKvHeads, dHead]);
-  feeds['queriesShape'] = sizes([streams, length, nHeads, dHead]);
-  feeds['keysShape'] = sizes([streams, length, nKvHeads, dHead]);
-  feeds['flatShape'] = sizes([tokens, nHeads * dHead]);
-  feeds['upShape'] = sizes([tokens, inner]);
-  feeds['sizes.heads'] = sizes([(nHeads + nKvHeads) * dHead, nKvHeads * dHead, 0, 0, 0]);
-  feeds['sizes.up'] = sizes(gated ? [inner, inner, 0, 0] : [inner, 0]);
-  if (plan.rotary !== undefined) {
-    feed('cos', 'cos', [tokens, 1, dHead]);
-    feed('sin', 'sin', [tokens, 1, dHead]);
-  }
-  if (biases.norm) {
-    feed('bias.first', 'bias', [width]);
-    feed('bias.second', 'bias2', [width]);
-  }
-  if (biases.heads) {
-    feed('bias.Q', 'bQ', [nHeads, dHead]);
-    feed('bias.K', 'bK', [nKvHeads, dHead]);
-    feed('bias.V', 'bV', [nKvHeads, dHead]);
-  }
-  if (biases.output) feed('bias.output', 'bO', [width]);
-  if (biases.up) {
-    if (gated) feed('bias.up0', 'bGate', [inner]);
-    feed(gated ? 'bias.up1' : 'bias.up0', 'bIn', [inner]);
-  }
-  if (biases.down) feed('bias.down', 'bOut', [width]);
-
-  // As in the attention kernel: a mask differs by query, not by head of a group of queries that share a key head.
-  const group = nHeads / nKvHeads;
-  const mask = inputs['mask'];
-  const apart = mask !== undefined && group > 1 && length > 1 ? [1] : [];
-  const lengths: number[] = [];
-  for (let slot = 0; slot < PAST_SLOTS; slot++) {
-    const count = slot < past ? inputs[`k${slot}`]!.shape[2]! : 0;
-    lengths.push(count);
-    for (const side of ['k', 'v']) {
-      const shape = [streams, nKvHeads, ...apart, count, dHead];
-      if (slot < past) feed(`${side}${slot}`, `${side}${slot}`, shape);
-      else feeds[`${side}${slot}`] = nothing(shape);
-    }
-  }
-  feeds['lengths'] = sizes([...lengths, length]);
-  if (mask !== undefined) {
-    const keys = mask.shape[3]!;
-    feed('mask', 'mask', [mask.shape[0]!, 1, ...apart, length, keys]);
-  }
-  if (group > 1) {
-    const queries = apart.length === 0 ? [group * length] : [group, length];
-    feeds['groupedShape'] = sizes([streams, nKvHeads, ...queries, dHead]);
-    feeds['apartShape'] = sizes([streams, nKvHeads, ...apart, length, dHead]);
-    feeds['ungroupedShape'] = sizes([streams, nHeads, length, dHead]);
-  }
-  return feeds;
-}
