@@ -95,4 +95,17 @@ await describeOnBackends('a vocabulary beyond the largest tensor', (backend) => 
       expect([tf.memory().numTensors, tf.engine().backend.numDataIds()]).toEqual(before);
     });
   });
+
+  it.runIf(backend === 'webgpu')(
+    'refuses the gradient of such an embedding, with a remedy',
+    async () => {
+      using model = createRandomModel({ config: CONFIGS['tied embeddings']!, seed: 5 });
+      limitLargestTensor(backend, LIMIT);
+      await expect(weightGradients(model)).rejects.toMatchObject({
+        code: 'ALLOCATION_LIMIT',
+        message: expect.stringMatching(/\b501\b/),
+        hint: expect.stringContaining('train adapters'),
+      });
+    },
+  );
 });
