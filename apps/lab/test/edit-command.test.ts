@@ -50,6 +50,10 @@ describe('safeinfer edit', () => {
     );
     expect(stderr).not.toMatch(/error/i);
     expect(code).toBe(0);
+    // Settings and statistics that nobody named.
+    expect(stdout).toMatch(
+      /^rome at layer 0 \(settings: bundled model, for one fact: 2 share one model, for which none were chosen with rome; C over \d+ tokens of the bundled statements\)/m,
+    );
     // The token table, with the token the key is read at.
     expect(stdout).toMatch(/fact:capital\/France: 0:.* >>4:" France"<< 5:" is"/);
     expect(stdout).toMatch(

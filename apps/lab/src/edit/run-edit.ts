@@ -27,6 +27,7 @@ export interface EditOutcome {
     readonly before: CounterFactSummary;
     readonly after: CounterFactSummary;
   };
+  /** Openings that the prompt was edited behind; of fine-tuning none. */
   readonly templates: readonly string[];
   /** SHA-256 of each changed weight. */
   readonly weights: readonly {
@@ -62,18 +63,18 @@ export async function runEdit(options: {
   const hashesBefore = await weightHashes(model);
   const before = await probeAll(model, probes, SHOWN);
   const summaryBefore = await summary();
-  const templates = await contextTemplates({
-    model,
-    seed: options.seed,
-    style: 'memit',
-    lengths: [[10, 5]],
-  });
+  const needs = METHOD_NEEDS[settings.method];
+  // Fine-tuning reads the bare prompt alone.
+  const templates =
+    needs.moments === 'none'
+      ? []
+      : await contextTemplates({ model, seed: options.seed, style: 'memit', lengths: [[10, 5]] });
   const method = editMethod({
     settings,
     moments: statistics.moments,
     contextTemplates: templates,
   });
-  const single = METHOD_NEEDS[settings.method].oneFact;
+  const single = needs.oneFact;
   const groups = single ? cases.map((one) => [one]) : [cases];
   const records: EditRecord[] = [];
   for (const [i, group] of groups.entries()) {
