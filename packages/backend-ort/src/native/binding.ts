@@ -93,11 +93,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** Keep scratch memory between runs: for graphs with large intermediate values, of which there are few. */
   readonly arena?: boolean;
-  /**
-   * Pool threads wait busily between the nodes of a run, and sleep when it ends: for graphs of many nodes, where
-   * waking them again and again costs a tenth (measured). Other sessions are not disturbed.
-   */
-  readonly spin?: boolean;
+  /** So long a pool thread waits busily for the next node, and after a run, before it sleeps; default 0. */
+  readonly spinMicroseconds?: number;
   /** True for the nodes as they stand: what ONNX Runtime merges it may round differently. */
   readonly asWritten?: boolean;
   /** Folder of the files that initializers name. */
@@ -120,8 +117,12 @@ export function createSession(model: Uint8Array, options: SessionOptions): Nativ
       session: {
         // Each session has its own pool. Spinning threads of idle sessions would take the cores from
         // the one that works: 20 times slower when 36 sessions run in turn (measured).
-        'intra_op.allow_spinning': options.spin === true ? '1' : '0',
-        ...(options.spin === true ? { force_spinning_stop: '1' } : {}),
+        ...((options.spinMicroseconds ?? 0) === 0
+          ? { 'intra_op.allow_spinning': '0' }
+          : {
+              'intra_op.allow_spinning': '1',
+              'intra_op.spin_duration_us': String(options.spinMicroseconds),
+            }),
         ...(options.externalFolder === undefined
           ? {}
           : { model_external_initializers_file_folder_path: options.externalFolder }),

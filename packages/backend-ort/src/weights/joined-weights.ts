@@ -62,10 +62,9 @@ export class JoinedWeights {
     if (signs === undefined) return undefined;
     const columns = values.map(({ length }) => length / inner);
     const total = columns.reduce((sum, count) => sum + count, 0);
-    const data = sideBySide(values, inner);
     const build = (file: string): Uint8Array => {
       const graph = new Graph();
-      const slice = { file, bytes: data.byteLength };
+      const slice = { file, bytes: 4 * inner * total };
       graph.constant({ name: 'w', type: 'float32', shape: [inner, total], data: slice });
       const all = graph.op('MatMul', [graph.input('x'), 'w']);
       graph
@@ -76,7 +75,7 @@ export class JoinedWeights {
       return onnxModel(graph.spec());
     };
     try {
-      const native = withFile(data, (externalFolder, file) =>
+      const native = withFile(sideBySide(values, inner), (externalFolder, file) =>
         createSession(build(file), { threads, externalFolder }),
       );
       const session = new SharedSession(native, values.length);
@@ -200,18 +199,33 @@ export function signsOfAll(
   return signs;
 }
 
-/** Matrices of `inner` rows as the columns of one. */
-export function sideBySide(values: readonly Float32Array[], inner: number): Float32Array {
+/** Values of a piece at most, or one row: whole copies of matrices would leave holes in the C library's heap. */
+const PIECE = 2 ** 18;
+
+/** Matrices of `inner` rows as the columns of one, row by row; a piece is overwritten by the next. */
+export function* sideBySide(
+  values: readonly Float32Array[],
+  inner: number,
+): Iterable<Float32Array> {
+  if (values.length === 1) {
+    yield values[0]!;
+    return;
+  }
   const columns = values.map(({ length }) => length / inner);
   const total = columns.reduce((sum, count) => sum + count, 0);
-  const data = new Float32Array(inner * total);
-  let start = 0;
-  values.forEach((own, i) => {
-    const count = columns[i]!;
-    for (let row = 0; row < inner; row++) {
-      data.set(own.subarray(row * count, (row + 1) * count), row * total + start);
-    }
-    start += count;
-  });
-  return data;
+  const rows = Math.max(1, Math.floor(PIECE / total));
+  const piece = new Float32Array(rows * total);
+  for (let first = 0; first < inner; first += rows) {
+    const count = Math.min(rows, inner - first);
+    let start = 0;
+    values.forEach((own, i) => {
+      const width = columns[i]!;
+      for (let row = 0; row < count; row++) {
+        const from = (first + row) * width;
+        piece.set(own.subarray(from, from + width), row * total + start);
+      }
+      start += width;
+    });
+    yield piece.subarray(0, count * total);
+  }
 }

@@ -71,7 +71,7 @@ export class PackedWeight implements ConstantWeight {
         }
       : { op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] };
     try {
-      const session = withFile(values, (externalFolder, file) =>
+      const session = withFile([values], (externalFolder, file) =>
         createSession(
           onnxModel({
             nodes: [node],

@@ -126,8 +126,7 @@ export function joinedFor(
   }
   records.forEach((record, i) => {
     record.pack(joined.members[i]!);
-    // The array of the weight and its place in the joined one.
-    dropArray(2 * values[i]!.byteLength);
+    dropArray(values[i]!.byteLength);
   });
   return joined;
 }

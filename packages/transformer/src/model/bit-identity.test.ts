@@ -53,7 +53,7 @@ await describeOnBackends('looking', () => {
     ['llama', 'each row'],
   ] as const)(
     'at every point of a %s-like model moves no bit, an adapter on %s',
-    (like, adapted) => {
+    async (like, adapted) => {
       using model = createRandomModel({ config: { like, dModel: 128 }, seed: 2 });
       const adapter = lowRankEverywhere(model);
       model.addAdapter('own', adapter);
@@ -66,9 +66,9 @@ await describeOnBackends('looking', () => {
       const look = model.points().map((at): Intervention => ({ at, apply: () => undefined }));
       using looked = model.forward(rows.map((row) => ({ ...row, interventions: look })));
       for (const row of [0, 1]) {
-        const bits = plain.logits(row).dataSync();
-        expect(captured.logits(row).dataSync()).toEqual(bits);
-        expect(looked.logits(row).dataSync()).toEqual(bits);
+        const bits = await plain.logits(row).data();
+        expect(await captured.logits(row).data()).toEqual(bits);
+        expect(await looked.logits(row).data()).toEqual(bits);
       }
       for (const { A, B } of adapter.deltas.values()) tf.dispose([A, B]);
     },

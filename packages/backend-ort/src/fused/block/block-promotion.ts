@@ -53,9 +53,8 @@ export function blockFor(call: KernelCall): BlockWeights | undefined {
   records.forEach((record, i) => {
     record.packed?.dispose();
     record.pack(members[i]!);
-    // The array of the weight and its places beside the others of its product and of the block.
-    dropArray(3 * 4 * all[i]!.shape[0]! * all[i]!.shape[1]!);
   });
+  dropArray(all.reduce((sum, { shape }) => sum + 4 * shape[0]! * shape[1]!, 0));
   return block;
 }
 

@@ -22,7 +22,12 @@ export type BlockValues = Readonly<Record<ProductName, readonly Float32Array[]>>
 
 type Signs = Readonly<Record<ProductName, readonly (Uint8Array | undefined)[]>>;
 
-const SESSION = { spin: true, asWritten: true } as const;
+/**
+ * Long enough that the core stays awake from node to node and from one block's call to the next: a tenth faster than
+ * sleeping at once. Longer ones gain nothing, and threads of two sessions may meet on one core. Measured by
+ * tools/bench/block-spinning.ts.
+ */
+const SPIN_MICROSECONDS = 60;
 
 export class BlockWeights {
   readonly plan: BlockPlan;
@@ -60,11 +65,13 @@ export class BlockWeights {
     readonly plan: BlockPlan;
     readonly values: BlockValues;
     readonly threads: number;
+    /** For the measurement of SPIN_MICROSECONDS. */
+    readonly spinMicroseconds?: number | undefined;
   }): BlockWeights | undefined {
-    const { plan, values, threads } = options;
+    const { plan, values, threads, spinMicroseconds = SPIN_MICROSECONDS } = options;
     const signs = eachProduct((name) => signsOfAll(values[name]));
     if (!PRODUCTS.every((name) => signs[name] !== undefined)) return undefined;
-    const { data, offsets } = oneAfterAnother(plan, values);
+    const offsets = offsetsOf(plan);
     const multiply = (graph: Graph, file: string, name: ProductName, x: string): string => {
       const { inner, columns } = productShape(plan, name);
       const total = columns.reduce((sum, count) => sum + count, 0);
@@ -74,10 +81,10 @@ export class BlockWeights {
       return graph.op('MatMul', [x, graph.constant(spec)]);
     };
     try {
-      const native = withFile(data, (externalFolder, file) =>
+      const native = withFile(oneAfterAnother(plan, values), (externalFolder, file) =>
         createSession(
           model(plan, (graph, name, x) => multiply(graph, file, name, x)),
-          { ...SESSION, threads, externalFolder },
+          { asWritten: true, spinMicroseconds, threads, externalFolder },
         ),
       );
       return new BlockWeights({ plan, native, signs: signs as Signs });
@@ -99,7 +106,11 @@ export class BlockWeights {
     );
     return new BlockWeights({
       plan,
-      native: createSession(bytes, { ...SESSION, threads }),
+      native: createSession(bytes, {
+        asWritten: true,
+        spinMicroseconds: SPIN_MICROSECONDS,
+        threads,
+      }),
       signs: eachProduct((name) => weights[name].map(() => undefined)),
       unpack: (name, index) => dequantize(weights[name][index]!, false),
     });
@@ -137,20 +148,18 @@ function model(
   return onnxModel(graph.spec());
 }
 
-/** The products' matrices in one array, and where each begins. */
-function oneAfterAnother(
-  plan: BlockPlan,
-  values: BlockValues,
-): { readonly data: Float32Array; readonly offsets: Record<ProductName, number> } {
-  const size = (name: ProductName): number =>
-    values[name].reduce((sum, own) => sum + own.length, 0);
-  const data = new Float32Array(PRODUCTS.reduce((sum, name) => sum + size(name), 0));
+/** Where each product's matrix begins, in values. */
+function offsetsOf(plan: BlockPlan): Record<ProductName, number> {
   let offset = 0;
-  const offsets = eachProduct((name) => {
+  return eachProduct((name) => {
     const start = offset;
-    data.set(sideBySide(values[name], productShape(plan, name).inner), start);
-    offset += size(name);
+    const { inner, columns } = productShape(plan, name);
+    offset += inner * columns.reduce((sum, count) => sum + count, 0);
     return start;
   });
-  return { data, offsets };
+}
+
+/** The products' matrices, piece by piece. */
+function* oneAfterAnother(plan: BlockPlan, values: BlockValues): Iterable<Float32Array> {
+  for (const name of PRODUCTS) yield* sideBySide(values[name], productShape(plan, name).inner);
 }

@@ -1,0 +1,105 @@
+// How long the pool threads of a block's session should wait busily: `block-spinning.ts [gap in us]`, all in turns.
+
+import { productShape } from '../../packages/backend-ort/src/fused/block/block-graph.ts';
+import {
+  type BlockPlan,
+  PAST_SLOTS,
+} from '../../packages/backend-ort/src/fused/block/block-plan.ts';
+import {
+  BlockWeights,
+  eachProduct,
+} from '../../packages/backend-ort/src/fused/block/block-weights.ts';
+import { nothing, sizes } from '../../packages/backend-ort/src/fused/block/idle-feeds.ts';
+import { type OrtValue, ortValue } from '../../packages/backend-ort/src/native/binding.ts';
+import { median } from './table.ts';
+
+const [width, inner, heads, dHead, blocks, past] = [768, 2048, 12, 64, 12, 138];
+const ROUNDS = 40;
+const SPINS = [0, 30, 60, 120, 180, 300];
+/** What JavaScript takes between two blocks of a decoding step. */
+const gap = Number(process.argv[2] ?? 200);
+
+const plan: BlockPlan = {
+  norm: 'rms',
+  eps: 1e-5,
+  gainOffset: 0,
+  activation: 'silu',
+  gated: true,
+  width,
+  inner,
+  nHeads: heads,
+  nKvHeads: heads,
+  dHead,
+  scale: Math.fround(dHead ** -0.5),
+  softcap: 0,
+  rotary: undefined,
+  biases: { norm: false, heads: false, output: false, up: false, down: false },
+};
+
+/** Different for every matrix: ONNX Runtime stores equal ones once. */
+const random = (size: number): Float32Array =>
+  Float32Array.from({ length: size }, () => (Math.random() - 0.5) / 20);
+
+function model(spinMicroseconds: number): BlockWeights[] {
+  return Array.from({ length: blocks }, () => {
+    const values = eachProduct((name) => {
+      const shape = productShape(plan, name);
+      return shape.columns.map((columns) => random(shape.inner * columns));
+    });
+    const block = BlockWeights.join({ plan, values, threads: 2, spinMicroseconds });
+    if (block === undefined) throw new Error('no room for the weights in the temporary folder');
+    return block;
+  });
+}
+
+function call(rows: number): [feeds: Record<string, OrtValue>, fetches: Record<string, OrtValue>] {
+  const floats = (shape: number[]): OrtValue =>
+    ortValue('float32', random(shape.reduce((a, b) => a * b, 1)), shape);
+  const keys = [rows, heads, past, dHead];
+  const feeds: Record<string, OrtValue> = {
+    x: floats([rows, width]),
+    rows: sizes([rows]),
+    bothShape: sizes([rows, 2 * heads, dHead]),
+    queriesShape: sizes([rows, 1, heads, dHead]),
+    keysShape: sizes([rows, 1, heads, dHead]),
+    flatShape: sizes([rows, width]),
+    upShape: sizes([rows, inner]),
+    'sizes.heads': sizes([2 * width, width, 0, 0, 0]),
+    'sizes.up': sizes([inner, inner, 0, 0]),
+    lengths: sizes([past, ...new Array<number>(PAST_SLOTS - 1).fill(0), 1]),
+  };
+  for (let slot = 0; slot < PAST_SLOTS; slot++) {
+    for (const side of ['k', 'v']) {
+      feeds[`${side}${slot}`] = slot === 0 ? floats(keys) : nothing([rows, heads, 0, dHead]);
+    }
+  }
+  return [feeds, { y: floats([rows, width]) }];
+}
+
+const models = new Map(SPINS.map((spin) => [spin, model(spin)]));
+console.log(
+  `| ms for 12 blocks of ${rowsText()} | ${SPINS.map((spin) => `${spin} us`).join(' | ')} |`,
+);
+console.log(`|---|${SPINS.map(() => '---|').join('')}`);
+for (const rows of [1, 2, 8]) {
+  const [feeds, fetches] = call(rows);
+  const times = new Map<number, number[]>(SPINS.map((spin) => [spin, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [spin, own] of models) {
+      const start = performance.now();
+      for (const block of own) {
+        block.run(feeds, fetches);
+        const until = performance.now() + gap / 1000;
+        while (performance.now() < until);
+      }
+      times.get(spin)?.push(performance.now() - start);
+    }
+  }
+  console.log(
+    `| ${rows} | ${SPINS.map((spin) => median(times.get(spin) ?? []).toFixed(1)).join(' | ')} |`,
+  );
+}
+
+function rowsText(): string {
+  return `1, 2, 8 rows, ${gap} us between them`;
+}
