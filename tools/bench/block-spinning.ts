@@ -1,4 +1,4 @@
-// How long the pool threads of a block's session should wait busily: `block-spinning.ts [gap in us]`, all in turns.
+// Whether the pool threads of a block's session should wait busily between its nodes: `block-spinning.ts [gap in us]`.
 
 import { productShape } from '../../packages/backend-ort/src/fused/block/block-graph.ts';
 import {
@@ -15,7 +15,7 @@ import { median } from './table.ts';
 
 const [width, inner, heads, dHead, blocks, past] = [768, 2048, 12, 64, 12, 138];
 const ROUNDS = 40;
-const SPINS = [0, 30, 60, 120, 180, 300];
+const SPINS = [false, true];
 /** What JavaScript takes between two blocks of a decoding step. */
 const gap = Number(process.argv[2] ?? 200);
 
@@ -40,13 +40,13 @@ const plan: BlockPlan = {
 const random = (size: number): Float32Array =>
   Float32Array.from({ length: size }, () => (Math.random() - 0.5) / 20);
 
-function model(spinMicroseconds: number): BlockWeights[] {
+function model(spin: boolean): BlockWeights[] {
   return Array.from({ length: blocks }, () => {
     const values = eachProduct((name) => {
       const shape = productShape(plan, name);
       return shape.columns.map((columns) => random(shape.inner * columns));
     });
-    const block = BlockWeights.join({ plan, values, threads: 2, spinMicroseconds });
+    const block = BlockWeights.join({ plan, values, threads: 2, spin });
     if (block === undefined) throw new Error('no room for the weights in the temporary folder');
     return block;
   });
@@ -78,12 +78,12 @@ function call(rows: number): [feeds: Record<string, OrtValue>, fetches: Record<s
 
 const models = new Map(SPINS.map((spin) => [spin, model(spin)]));
 console.log(
-  `| ms for 12 blocks of ${rowsText()} | ${SPINS.map((spin) => `${spin} us`).join(' | ')} |`,
+  `| ms for 12 blocks, ${gap} us between them | ${SPINS.map((spin) => (spin ? 'waiting' : 'sleeping')).join(' | ')} |`,
 );
-console.log(`|---|${SPINS.map(() => '---|').join('')}`);
+console.log('|---|---|---|');
 for (const rows of [1, 2, 8]) {
   const [feeds, fetches] = call(rows);
-  const times = new Map<number, number[]>(SPINS.map((spin) => [spin, []]));
+  const times = new Map<boolean, number[]>(SPINS.map((spin) => [spin, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [spin, own] of models) {
       const start = performance.now();
@@ -96,10 +96,6 @@ for (const rows of [1, 2, 8]) {
     }
   }
   console.log(
-    `| ${rows} | ${SPINS.map((spin) => median(times.get(spin) ?? []).toFixed(1)).join(' | ')} |`,
+    `| ${rows} rows | ${SPINS.map((spin) => median(times.get(spin) ?? []).toFixed(1)).join(' | ')} |`,
   );
-}
-
-function rowsText(): string {
-  return `1, 2, 8 rows, ${gap} us between them`;
 }

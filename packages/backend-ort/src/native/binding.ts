@@ -93,8 +93,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** Keep scratch memory between runs: for graphs with large intermediate values, of which there are few. */
   readonly arena?: boolean;
-  /** So long a pool thread waits busily for the next node, and after a run, before it sleeps; default 0. */
-  readonly spinMicroseconds?: number;
+  /** Pool threads wait busily between the nodes of a run, and sleep when it ends: for graphs of many nodes. */
+  readonly spin?: boolean;
   /** True for the nodes as they stand: what ONNX Runtime merges it may round differently. */
   readonly asWritten?: boolean;
   /** Folder of the files that initializers name. */
@@ -117,12 +117,9 @@ export function createSession(model: Uint8Array, options: SessionOptions): Nativ
       session: {
         // Each session has its own pool. Spinning threads of idle sessions would take the cores from
         // the one that works: 20 times slower when 36 sessions run in turn (measured).
-        ...((options.spinMicroseconds ?? 0) === 0
-          ? { 'intra_op.allow_spinning': '0' }
-          : {
-              'intra_op.allow_spinning': '1',
-              'intra_op.spin_duration_us': String(options.spinMicroseconds),
-            }),
+        ...(options.spin === true
+          ? { 'intra_op.allow_spinning': '1', force_spinning_stop: '1' }
+          : { 'intra_op.allow_spinning': '0' }),
         ...(options.externalFolder === undefined
           ? {}
           : { model_external_initializers_file_folder_path: options.externalFolder }),

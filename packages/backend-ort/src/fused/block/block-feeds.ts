@@ -3,7 +3,7 @@ import type { FusedKernels } from '@safeinfer/backend';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { type OrtValue, ortValue } from '../../native/binding.ts';
 import { type BlockPlan, PAST_SLOTS } from './block-plan.ts';
-import { nothing, sizes } from './idle-feeds.ts';
+import { shapeFeeds } from './shape-feeds.ts';
 
 export function blockFeeds(call: KernelCall, plan: BlockPlan): Record<string, OrtValue> {
   const { inputs, backend } = call;
@@ -11,21 +11,17 @@ export function blockFeeds(call: KernelCall, plan: BlockPlan): Record<string, Or
   const { nHeads, nKvHeads, dHead, width, inner, gated, biases } = plan;
   const tokens = inputs['x']!.shape[0]!;
   const length = tokens / streams;
-  const feeds: Record<string, OrtValue> = {};
+  // As in the attention kernel: a mask differs by query, not by head of a group of queries that share a key head.
+  const mask = inputs['mask'];
+  const apart = mask !== undefined && nHeads > nKvHeads && length > 1;
+  const axis = apart ? [1] : [];
+  const feeds: Record<string, OrtValue> = { ...shapeFeeds(plan, { streams, length, apart }) };
   const feed = (name: string, input: string, shape: readonly number[]): void => {
     feeds[name] = ortValue('float32', backend.floats(inputs[input]!), shape);
   };
   feed('x', 'x', [tokens, width]);
   feed('gain.first', 'gain', [width]);
   feed('gain.second', 'gain2', [width]);
-  feeds['rows'] = sizes([tokens]);
-  feeds['bothShape'] = sizes([tokens, nHeads + nKvHeads, dHead]);
-  feeds['queriesShape'] = sizes([streams, length, nHeads, dHead]);
-  feeds['keysShape'] = sizes([streams, length, nKvHeads, dHead]);
-  feeds['flatShape'] = sizes([tokens, nHeads * dHead]);
-  feeds['upShape'] = sizes([tokens, inner]);
-  feeds['sizes.heads'] = sizes([(nHeads + nKvHeads) * dHead, nKvHeads * dHead, 0, 0, 0]);
-  feeds['sizes.up'] = sizes(gated ? [inner, inner, 0, 0] : [inner, 0]);
   if (plan.rotary !== undefined) {
     feed('cos', 'cos', [tokens, 1, dHead]);
     feed('sin', 'sin', [tokens, 1, dHead]);
@@ -46,30 +42,18 @@ export function blockFeeds(call: KernelCall, plan: BlockPlan): Record<string, Or
   }
   if (biases.down) feed('bias.down', 'bOut', [width]);
 
-  // As in the attention kernel: a mask differs by query, not by head of a group of queries that share a key head.
-  const group = nHeads / nKvHeads;
-  const mask = inputs['mask'];
-  const apart = mask !== undefined && group > 1 && length > 1 ? [1] : [];
-  const lengths: number[] = [];
-  for (let slot = 0; slot < PAST_SLOTS; slot++) {
-    const count = slot < past ? inputs[`k${slot}`]!.shape[2]! : 0;
-    lengths.push(count);
-    for (const side of ['k', 'v']) {
-      const shape = [streams, nKvHeads, ...apart, count, dHead];
-      if (slot < past) feed(`${side}${slot}`, `${side}${slot}`, shape);
-      else feeds[`${side}${slot}`] = nothing(shape);
-    }
+  const lengths = new BigInt64Array(PAST_SLOTS + 1);
+  for (let slot = 0; slot < past; slot++) {
+    const count = inputs[`k${slot}`]!.shape[2]!;
+    lengths[slot] = BigInt(count);
+    const shape = [streams, nKvHeads, ...axis, count, dHead];
+    feed(`k${slot}`, `k${slot}`, shape);
+    feed(`v${slot}`, `v${slot}`, shape);
   }
-  feeds['lengths'] = sizes([...lengths, length]);
+  lengths[PAST_SLOTS] = BigInt(length);
+  feeds['lengths'] = ortValue('int64', lengths, [PAST_SLOTS + 1]);
   if (mask !== undefined) {
-    const keys = mask.shape[3]!;
-    feed('mask', 'mask', [mask.shape[0]!, 1, ...apart, length, keys]);
-  }
-  if (group > 1) {
-    const queries = apart.length === 0 ? [group * length] : [group, length];
-    feeds['groupedShape'] = sizes([streams, nKvHeads, ...queries, dHead]);
-    feeds['apartShape'] = sizes([streams, nKvHeads, ...apart, length, dHead]);
-    feeds['ungroupedShape'] = sizes([streams, nHeads, length, dHead]);
+    feed('mask', 'mask', [mask.shape[0]!, 1, ...axis, length, mask.shape[3]!]);
   }
   return feeds;
 }

@@ -23,11 +23,10 @@ export type BlockValues = Readonly<Record<ProductName, readonly Float32Array[]>>
 type Signs = Readonly<Record<ProductName, readonly (Uint8Array | undefined)[]>>;
 
 /**
- * Long enough that the core stays awake from node to node and from one block's call to the next: a tenth faster than
- * sleeping at once. Longer ones gain nothing, and threads of two sessions may meet on one core. Measured by
- * tools/bench/block-spinning.ts.
+ * With threads that wait busily during a run a tenth faster than with ones that sleep between the nodes; beyond the run
+ * they would meet those of the next block on one core. Measured by tools/bench/block-spinning.ts.
  */
-const SPIN_MICROSECONDS = 60;
+const SESSION = { spin: true, asWritten: true } as const;
 
 export class BlockWeights {
   readonly plan: BlockPlan;
@@ -65,10 +64,10 @@ export class BlockWeights {
     readonly plan: BlockPlan;
     readonly values: BlockValues;
     readonly threads: number;
-    /** For the measurement of SPIN_MICROSECONDS. */
-    readonly spinMicroseconds?: number | undefined;
+    /** For the measurement that decided it. */
+    readonly spin?: boolean;
   }): BlockWeights | undefined {
-    const { plan, values, threads, spinMicroseconds = SPIN_MICROSECONDS } = options;
+    const { plan, values, threads, spin = SESSION.spin } = options;
     const signs = eachProduct((name) => signsOfAll(values[name]));
     if (!PRODUCTS.every((name) => signs[name] !== undefined)) return undefined;
     const offsets = offsetsOf(plan);
@@ -84,7 +83,7 @@ export class BlockWeights {
       const native = withFile(oneAfterAnother(plan, values), (externalFolder, file) =>
         createSession(
           model(plan, (graph, name, x) => multiply(graph, file, name, x)),
-          { asWritten: true, spinMicroseconds, threads, externalFolder },
+          { ...SESSION, spin, threads, externalFolder },
         ),
       );
       return new BlockWeights({ plan, native, signs: signs as Signs });
@@ -106,11 +105,7 @@ export class BlockWeights {
     );
     return new BlockWeights({
       plan,
-      native: createSession(bytes, {
-        asWritten: true,
-        spinMicroseconds: SPIN_MICROSECONDS,
-        threads,
-      }),
+      native: createSession(bytes, { ...SESSION, threads }),
       signs: eachProduct((name) => weights[name].map(() => undefined)),
       unpack: (name, index) => dequantize(weights[name][index]!, false),
     });
