@@ -17,6 +17,15 @@ interface NormAttrs {
   readonly gainOffset: number;
 }
 
+interface MlpInputs {
+  readonly wGate?: tf.Tensor;
+  readonly wIn: tf.Tensor;
+  readonly wOut: tf.Tensor;
+  readonly bGate?: tf.Tensor;
+  readonly bIn?: tf.Tensor;
+  readonly bOut?: tf.Tensor;
+}
+
 /** A low-rank change of a product: + scale * (x A) B, for `A` [in, r] and `B` [r, out]. */
 export interface FusedDelta {
   readonly A: tf.Tensor2D;
@@ -85,14 +94,7 @@ export interface FusedKernels {
    * x + act(n W_in) W_out, where n is the norm of `x` [N, D]; each product with its bias if given.
    */
   readonly SafeInferMlp: {
-    readonly inputs: NormInputs & {
-      readonly wGate?: tf.Tensor;
-      readonly wIn: tf.Tensor;
-      readonly wOut: tf.Tensor;
-      readonly bGate?: tf.Tensor;
-      readonly bIn?: tf.Tensor;
-      readonly bOut?: tf.Tensor;
-    };
+    readonly inputs: NormInputs & MlpInputs;
     readonly attrs: NormAttrs & { readonly activation: FusedActivation };
   };
   /**
@@ -125,23 +127,19 @@ export interface FusedKernels {
    * SafeInferMlp. Tokens are `streams` runs of equal length T = N / streams, one after another.
    */
   readonly SafeInferBlock: {
-    readonly inputs: FusedKernels['SafeInferHeads']['inputs'] & {
-      readonly gain2: tf.Tensor;
-      readonly bias2?: tf.Tensor;
-      readonly wO: tf.Tensor;
-      readonly bO?: tf.Tensor;
-      readonly wGate?: tf.Tensor;
-      readonly wIn: tf.Tensor;
-      readonly wOut: tf.Tensor;
-      readonly bGate?: tf.Tensor;
-      readonly bIn?: tf.Tensor;
-      readonly bOut?: tf.Tensor;
-      readonly mask?: tf.Tensor;
-    } & Readonly<Record<string, tf.Tensor>>;
+    readonly inputs: FusedKernels['SafeInferHeads']['inputs'] &
+      MlpInputs & {
+        readonly gain2: tf.Tensor;
+        readonly bias2?: tf.Tensor;
+        readonly wO: tf.Tensor;
+        readonly bO?: tf.Tensor;
+        readonly mask?: tf.Tensor;
+      } & Readonly<Record<string, tf.Tensor>>;
     readonly attrs: FusedKernels['SafeInferHeads']['attrs'] & {
       readonly activation: FusedActivation;
       /** 0 for none. */
       readonly softcap: number;
+      /** 0 for weights that are only to be packed: see `prepareFusedBlock`. */
       readonly streams: number;
       /** Blocks of cached keys. */
       readonly past: number;
@@ -195,6 +193,21 @@ export function runFusedBlock(
   const mid = attrs.mid ? rest.shift() : undefined;
   const [k, v] = rest;
   return { y, mid, k, v } as FusedBlock;
+}
+
+/**
+ * Lets the backend lay out the block's weights as `runFusedBlock` would, for a call that computes the block by halves:
+ * where a layout decides how products round, they round alike from the first call on.
+ */
+export function prepareFusedBlock(
+  inputs: FusedKernels['SafeInferBlock']['inputs'],
+  attrs: Omit<FusedKernels['SafeInferBlock']['attrs'], 'streams' | 'past' | 'mid' | 'keys'>,
+): void {
+  if (!hasFusedKernel('SafeInferBlock')) return;
+  run('SafeInferBlock', {
+    inputs,
+    attrs: { ...attrs, streams: 0, past: 0, mid: false, keys: false },
+  });
 }
 
 /**

@@ -16,6 +16,7 @@ export {
   type FusedKernelName,
   type FusedKernels,
   hasFusedKernel,
+  prepareFusedBlock,
   runFused,
   runFusedBlock,
   runFusedHeads,
@@ -30,6 +31,7 @@ export { keepOnly, TensorScope, tensorsIn, withTensors } from './memory-scope.ts
 export { nextTurn } from './next-turn.ts';
 export { prepareTfjs } from './prepare-tfjs.ts';
 export { assertFinite, readTensor } from './read-tensor.ts';
+export { type RotaryPairs, rotaryPairs } from './rotary-pairs.ts';
 export {
   type ErrorCode,
   SafeInferError,

@@ -1,15 +1,13 @@
 // Rotary embedding: each pair of dimensions turned by its token's angle, without a product by P.
 // Products are rounded to fp32 before they are added, as they are in the graph of a whole block.
+import { type RotaryPairs, rotaryPairs } from '@safeinfer/backend';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { OrtBackend } from '../ort-backend.ts';
 
 const { fround } = Math;
 
-/** For each output dimension, the input dimension P takes and its sign; 0 where P takes none. */
-export interface Pairing {
-  readonly partner: Int32Array;
-  readonly sign: Float32Array;
+export interface Pairing extends RotaryPairs {
   /** Half the width, when dimension i is paired with i + half throughout: the common layout. */
   readonly half: number | undefined;
 }
@@ -91,16 +89,7 @@ function turnHalves(turn: Turn, half: number, out: Float32Array): void {
 }
 
 function pairingOf(matrix: Float32Array, width: number): Pairing {
-  const partner = new Int32Array(width);
-  const sign = new Float32Array(width);
-  for (let from = 0; from < width; from++) {
-    for (let to = 0; to < width; to++) {
-      const value = matrix[from * width + to]!;
-      if (value === 0) continue;
-      partner[to] = from;
-      sign[to] = value;
-    }
-  }
+  const { partner, sign } = rotaryPairs(matrix, width);
   const half = width / 2;
   const halves = partner.every((from, to) =>
     to < half ? from === to + half && sign[to] === -1 : from === to - half && sign[to] === 1,

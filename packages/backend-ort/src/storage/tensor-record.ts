@@ -2,6 +2,11 @@
 import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { ConstantWeight } from '../weights/packed-weight.ts';
 
+/** Smaller matrices stay in cache: packed alone they gain nothing over its 20 ms, and a second copy is no loss. */
+export const SMALLEST_WEIGHT = 2 ** 16;
+/** Reads that leave the session alone: an edit reads its weight, and when it is undone all must be as before. */
+const PATIENCE = 2;
+
 /** The record behind a data id; inherited kernels read `values`, ours read through the backend. */
 export class TensorRecord<D extends DataType = DataType> {
   readonly dtype: D;
@@ -20,6 +25,8 @@ export class TensorRecord<D extends DataType = DataType> {
   /** True when rows are looked up in it too (a tied embedding): then array and session both stay. */
   #pinned = false;
   #values: backend_util.BackendValues | null;
+  /** How often the values were read back from the session. */
+  #reads = 0;
 
   constructor(options: {
     readonly values: backend_util.BackendValues | null;
@@ -45,18 +52,31 @@ export class TensorRecord<D extends DataType = DataType> {
 
   /** The array, for code that lets go of it; unpacks values that exist only in a session. */
   own(): backend_util.BackendValues {
-    if (this.#values === null && this.packed !== undefined) {
-      this.#values = this.packed.unpack();
-      // One copy in memory: whoever needs the plain array (an edit, a gradient) gets it instead.
+    if (this.#values !== null || this.packed === undefined) {
+      return this.#values as backend_util.BackendValues;
+    }
+    const values = this.packed.unpack();
+    if (values.length < SMALLEST_WEIGHT) this.#values = values;
+    else if (++this.#reads > PATIENCE) {
+      // One copy in memory: whoever needs the plain array again and again (a gradient) gets it instead.
+      this.#values = values;
       this.unpack();
     }
-    return this.#values as backend_util.BackendValues;
+    return values;
   }
 
   /** The array, with any session ended, to be packed in another way. */
   readBack(): backend_util.BackendValues {
-    const values = this.own();
+    this.#values = this.own();
     if (this.packed !== undefined) this.unpack();
+    return this.#values;
+  }
+
+  /** As `readBack`, for a session that ends because of another weight: this one stays as settled as it was. */
+  takeBack(): backend_util.BackendValues {
+    const values = this.readBack();
+    this.uses = 0;
+    this.manyRowUses = 0;
     return values;
   }
 
@@ -70,6 +90,7 @@ export class TensorRecord<D extends DataType = DataType> {
   /** Hands the values to a session; the array goes, unless look-ups need it. */
   pack(weight: ConstantWeight): void {
     this.packed = weight;
+    this.#reads = 0;
     if (!this.#pinned) this.#values = null;
   }
 

@@ -1,14 +1,12 @@
 // When a right operand counts as a constant weight and moves into a session of its own.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OrtBackend } from '../ort-backend.ts';
-import type { TensorRecord } from '../storage/tensor-record.ts';
+import { SMALLEST_WEIGHT, type TensorRecord } from '../storage/tensor-record.ts';
 import { dropArray } from './collect-garbage.ts';
 import { EightBitWeight } from './eight-bit-weight.ts';
 import { JoinedWeight, JoinedWeights } from './joined-weights.ts';
 import { type ConstantWeight, PackedWeight } from './packed-weight.ts';
 
-/** Smaller matrices stay in cache, where packing gains nothing over its 20 ms. */
-const SMALLEST_WEIGHT = 2 ** 16;
 /**
  * Products of more rows than this pack a weight on the fly. Data matrices meet one such product, so a second one has
  * to come before a matrix is taken for a weight.
@@ -32,7 +30,7 @@ export function packedFor(
 ): ConstantWeight | undefined {
   const { weight, transposed, rows } = use;
   const record = backend.record(weight.dataId);
-  if (record.packed?.unsettled === true) record.readBack();
+  if (record.packed?.unsettled === true) record.takeBack();
   if (record.packed !== undefined) {
     if (record.packed.transposed === transposed) return record.packed;
     return undefined;

@@ -1,17 +1,12 @@
 // Rotary embedding on tfjs-node: x cos + (x P) sin.
 import * as tf from '@tensorflow/tfjs-core';
+import { type RotaryPairs, rotaryPairs } from '../rotary-pairs.ts';
 import { floatsOf, type NodeBackend, type NodeKernel, tensorOf } from './tfjs-node-binding.ts';
 
 /** A loop does 2 ns a value; four operations of TensorFlow cost 70 microseconds. */
 const LOOP_VALUES = 2 ** 15;
 
-/** For each output dimension, the input dimension that P takes and its sign; 0 where it takes none. */
-interface Pairing {
-  readonly partner: Int32Array;
-  readonly sign: Float32Array;
-}
-
-const pairings = new WeakMap<object, Pairing>();
+const pairings = new WeakMap<object, RotaryPairs>();
 
 export const nodeRope: NodeKernel = (call) =>
   tf.util.sizeFromShape(call.inputs['x']!.shape) < LOOP_VALUES ? loop(call) : composed(call);
@@ -19,7 +14,7 @@ export const nodeRope: NodeKernel = (call) =>
 const loop: NodeKernel = ({ inputs, backend }) => {
   const x = inputs['x']!;
   const [tokens, heads, width] = x.shape as [number, number, number];
-  const { partner, sign } = pairingOf(backend, inputs['pairs']!, width);
+  const { partner, sign } = pairsOf(backend, inputs['pairs']!, width);
   const values = floatsOf(backend, x);
   const cos = floatsOf(backend, inputs['cos']!);
   const sin = floatsOf(backend, inputs['sin']!);
@@ -46,21 +41,11 @@ const composed: NodeKernel = ({ inputs }) =>
   });
 
 /** What the matrix P [e, e] says, read once. */
-function pairingOf(backend: NodeBackend, pairs: tf.TensorInfo, width: number): Pairing {
-  const known = pairings.get(pairs.dataId);
-  if (known !== undefined) return known;
-  const matrix = floatsOf(backend, pairs);
-  const partner = new Int32Array(width);
-  const sign = new Float32Array(width);
-  for (let from = 0; from < width; from++) {
-    for (let to = 0; to < width; to++) {
-      const value = matrix[from * width + to]!;
-      if (value === 0) continue;
-      partner[to] = from;
-      sign[to] = value;
-    }
+function pairsOf(backend: NodeBackend, pairs: tf.TensorInfo, width: number): RotaryPairs {
+  let known = pairings.get(pairs.dataId);
+  if (known === undefined) {
+    known = rotaryPairs(floatsOf(backend, pairs), width);
+    pairings.set(pairs.dataId, known);
   }
-  const pairing = { partner, sign };
-  pairings.set(pairs.dataId, pairing);
-  return pairing;
+  return known;
 }

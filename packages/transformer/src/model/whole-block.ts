@@ -1,5 +1,5 @@
 // A block as one kernel, where the backend has it and nobody looks into or changes what is inside.
-import { hasFusedKernel, runFusedBlock } from '@safeinfer/backend';
+import { hasFusedKernel, prepareFusedBlock, runFusedBlock } from '@safeinfer/backend';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { BlockPoint, HookName } from '../hooks/hook-name.ts';
 import type { Plan } from '../hooks/plan.ts';
@@ -23,15 +23,31 @@ const INNER_PRODUCTS = ['attn.W_O', 'mlp.W_gate', 'mlp.W_in', 'mlp.W_out'] as co
 
 /** The output [N, D] of block `layer` for `x` [N, D]; undefined where it must be computed by halves. */
 export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor2D | undefined {
-  if (!hasFusedKernel('SafeInferBlock') || pass.taped || !fits(pass, layer)) return undefined;
+  if (!hasFusedKernel('SafeInferBlock') || pass.taped || !isOfTheKind(pass)) return undefined;
+  const { config, layout } = pass;
+  const second = pass.normParts(`blocks.${layer}.ln2`);
+  const inputs = {
+    ...headsInputs(pass, layer, x),
+    ...mlpInputs(pass, layer),
+    gain2: second.w,
+    wO: pass.weight(`blocks.${layer}.attn.W_O`),
+    ...defined({ bias2: second.b, bO: pass.optional(`blocks.${layer}.attn.b_O`) }),
+  };
+  const attrs = {
+    ...headsAttrs(pass, layer),
+    activation: config.mlp.activation,
+    softcap: config.attention.softcap ?? 0,
+  };
   const view = viewOf(pass.plan, layer);
-  if (view === 'inside') return undefined;
   const deltas = deltasOf(pass, layer, HEADS_WEIGHTS);
-  if (deltas === 'none fit') return undefined;
+  if (view === 'inside' || deltas === 'none fit' || !fits(pass, layer)) {
+    // So that products have the same bits by halves, whether or not the block was run whole before.
+    prepareFusedBlock(inputs, attrs);
+    return undefined;
+  }
   const old = cachedColumns(pass, layer);
   if (old?.some(({ share }) => share !== 1)) return undefined;
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
-  const { config, layout } = pass;
   const positions = slotPositions(pass);
   const mask = maskFor(
     pass,
@@ -43,20 +59,10 @@ export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor
     past[`k${i}`] = chunk.k;
     past[`v${i}`] = chunk.v;
   });
-  const second = pass.normParts(`blocks.${layer}.ln2`);
   const made = runFusedBlock(
+    { ...inputs, ...past, ...defined({ mask }) },
     {
-      ...headsInputs(pass, layer, x),
-      ...mlpInputs(pass, layer),
-      ...past,
-      gain2: second.w,
-      wO: pass.weight(`blocks.${layer}.attn.W_O`),
-      ...defined({ bias2: second.b, bO: pass.optional(`blocks.${layer}.attn.b_O`), mask }),
-    },
-    {
-      ...headsAttrs(pass, layer),
-      activation: config.mlp.activation,
-      softcap: config.attention.softcap ?? 0,
+      ...attrs,
       streams: layout.streams.length,
       past: old?.length ?? 0,
       mid: view === 'middle',
@@ -73,18 +79,26 @@ export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor
   return pass.at(name('hook_resid_post'), y);
 }
 
-/** True for a block of the kind the kernel computes, with tokens as it takes them and weights as they stand. */
-function fits(pass: Pass, layer: number): boolean {
-  const { config, layout, plan } = pass;
+/** True for blocks as the kernel computes them. */
+function isOfTheKind({ config }: Pass): boolean {
   const { block, attention } = config;
-  if (!block.preNorm || block.postNorm || block.sharedNorm || block.layout !== 'sequential') {
+  return (
+    block.preNorm &&
+    !block.postNorm &&
+    !block.sharedNorm &&
+    block.layout === 'sequential' &&
+    attention.qkNorm === 'none'
+  );
+}
+
+/** True for tokens as the kernel takes them, weights as they stand, and a pass that goes to the block's end. */
+function fits(pass: Pass, layer: number): boolean {
+  const { layout, plan } = pass;
+  if (plan.lastStep < 2 + 2 * layer || !layout.uniform || layout.longest > LONGEST) return false;
+  // Rows of one stream must not part in the middle of the block.
+  if (layout.streams.length < pass.rows.length && (pass.adapted || plan.edits.size > 0)) {
     return false;
   }
-  if (attention.qkNorm !== 'none' || plan.lastStep < 2 + 2 * layer) return false;
-  if (!layout.uniform || layout.longest > LONGEST) return false;
-  // Rows of one stream must not part in the middle of the block.
-  if (layout.streams.length < pass.rows.length && (pass.adapted || plan.edits.size > 0))
-    return false;
   return (
     !pass.adapted ||
     !INNER_PRODUCTS.some((name) => pass.deltas(`blocks.${layer}.${name}`).length > 0)

@@ -25,10 +25,9 @@ export function blockFor(call: KernelCall): BlockWeights | undefined {
   const first = records[0]!.packed;
   if (first instanceof JoinedWeight) {
     const block = blocks.get(first.group.session);
-    if (block !== undefined) {
+    if (block !== undefined && !block.broken) {
       const members = PRODUCTS.flatMap((name) => block.products[name].members);
-      const whole = !block.broken && members.every((member, i) => member === records[i]!.packed);
-      if (!whole) return undefined;
+      if (!members.every((member, i) => member === records[i]!.packed)) return undefined;
       const plan = planOf(call);
       return plan !== undefined && samePlan(plan, block.plan) ? block : undefined;
     }
@@ -39,7 +38,7 @@ export function blockFor(call: KernelCall): BlockWeights | undefined {
   const ready = (record: TensorRecord, i: number): boolean =>
     eightBit
       ? mayRound(record, all[i]!)
-      : joinedWithin(record, records) || mayJoin(record, all[i]!, rows);
+      : joinedWithin(record, records) || isWeight(record) || mayJoin(record, all[i]!, rows);
   if (!records.every(ready)) return undefined;
   const plan = planOf(call);
   if (plan === undefined) return undefined;
@@ -94,6 +93,15 @@ function roundAndJoin(
     weights: found as Record<ProductName, EightBit[]>,
     threads: backend.threads,
   });
+}
+
+/**
+ * Given by the user for a block: no data matrix, so it need not come back to count as a weight, neither at first nor
+ * when another weight of its session has gone.
+ */
+function isWeight({ packed, poolable, uses }: TensorRecord): boolean {
+  if (poolable) return false;
+  return packed === undefined ? uses >= 0 : packed instanceof JoinedWeight && packed.unsettled;
 }
 
 /** True for a weight joined with others of `records` only: nobody else loses a session. */

@@ -14,7 +14,7 @@ export const wholeBlock: Kernel = (call) => {
   const given = call.attrs as unknown as FusedKernels['SafeInferBlock']['attrs'];
   if (given.past > PAST_SLOTS) return [];
   const block = blockFor(call);
-  if (block === undefined) return [];
+  if (block === undefined || given.streams === 0) return [];
   const deltas = deltaFeeds(call, block.plan);
   if (deltas === undefined) return [];
   const { nKvHeads, dHead, width } = block.plan;
