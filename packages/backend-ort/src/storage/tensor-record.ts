@@ -3,7 +3,7 @@ import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { ConstantWeight } from '../weights/packed-weight.ts';
 
 /** Smaller matrices stay in cache: packed alone they gain nothing over its 20 ms, and a second copy is no loss. */
-export const SMALLEST_WEIGHT = 2 ** 16;
+export const SMALLEST_WEIGHT: number = 2 ** 16;
 /** Reads that leave the session alone: an edit reads its weight, and when it is undone all must be as before. */
 const PATIENCE = 2;
 
