@@ -9,7 +9,7 @@ import {
   BlockWeights,
   eachProduct,
 } from '../../packages/backend-ort/src/fused/block/block-weights.ts';
-import { nothing, sizes } from '../../packages/backend-ort/src/fused/block/idle-feeds.ts';
+import { shapeFeeds, sizes } from '../../packages/backend-ort/src/fused/block/shape-feeds.ts';
 import { type OrtValue, ortValue } from '../../packages/backend-ort/src/native/binding.ts';
 import { median } from './table.ts';
 
@@ -57,22 +57,12 @@ function call(rows: number): [feeds: Record<string, OrtValue>, fetches: Record<s
     ortValue('float32', random(shape.reduce((a, b) => a * b, 1)), shape);
   const keys = [rows, heads, past, dHead];
   const feeds: Record<string, OrtValue> = {
+    ...shapeFeeds(plan, { streams: rows, length: 1, apart: false }),
     x: floats([rows, width]),
-    rows: sizes([rows]),
-    bothShape: sizes([rows, 2 * heads, dHead]),
-    queriesShape: sizes([rows, 1, heads, dHead]),
-    keysShape: sizes([rows, 1, heads, dHead]),
-    flatShape: sizes([rows, width]),
-    upShape: sizes([rows, inner]),
-    'sizes.heads': sizes([2 * width, width, 0, 0, 0]),
-    'sizes.up': sizes([inner, inner, 0, 0]),
+    k0: floats(keys),
+    v0: floats(keys),
     lengths: sizes([past, ...new Array<number>(PAST_SLOTS - 1).fill(0), 1]),
   };
-  for (let slot = 0; slot < PAST_SLOTS; slot++) {
-    for (const side of ['k', 'v']) {
-      feeds[`${side}${slot}`] = slot === 0 ? floats(keys) : nothing([rows, heads, 0, dHead]);
-    }
-  }
   return [feeds, { y: floats([rows, width]) }];
 }
 

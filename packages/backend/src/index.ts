@@ -1,4 +1,5 @@
 // Public API of @safeinfer/backend.
+export { ACTIVATION_LOOPS } from './activation-loops.ts';
 export { BACKEND_ORDER, type BackendName, TF_BACKEND } from './backend-name.ts';
 export {
   type BackendFacts,

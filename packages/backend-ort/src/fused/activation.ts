@@ -1,24 +1,14 @@
 // MLP activations, alone or times the up projection.
-import type { FusedActivation } from '@safeinfer/backend';
+import { ACTIVATION_LOOPS, type FusedActivation } from '@safeinfer/backend';
 import { CROSSOVER } from '../crossover.ts';
 import { type Kernel, type KernelCall, sizeOf } from '../kernels/kernel.ts';
+import { activationForward } from '../kernels/training/activation-graph.ts';
 import { ortValue, runSession } from '../native/binding.ts';
-import type { NodeSpec } from '../onnx/model.ts';
-
-/** Each activation as one node from x to a. */
-const NODE: Readonly<Record<FusedActivation, Omit<NodeSpec, 'inputs' | 'outputs'>>> = {
-  gelu: { op: 'Gelu', attributes: { approximate: 'none' } },
-  gelu_tanh: { op: 'Gelu', attributes: { approximate: 'tanh' } },
-  quick_gelu: { op: 'QuickGelu', attributes: { alpha: { float: 1.702 } }, contrib: true },
-  silu: { op: 'QuickGelu', attributes: { alpha: { float: 1 } }, contrib: true },
-  relu: { op: 'Relu' },
-};
+import { Graph } from '../onnx/graph.ts';
 
 /** Loops for few elements; exact GELU has none, JavaScript lacks erf. */
 const LOOP: Readonly<Partial<Record<FusedActivation, (x: number) => number>>> = {
-  gelu_tanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
-  quick_gelu: (x) => x / (1 + Math.exp(-1.702 * x)),
-  silu: (x) => x / (1 + Math.exp(-x)),
+  ...ACTIVATION_LOOPS,
   relu: (x) => (x > 0 ? x : x - x === 0 || x === Number.NEGATIVE_INFINITY ? 0 : x),
 };
 
@@ -41,17 +31,13 @@ function apply(
     for (let i = 0; i < size; i++) out.values[i] = loop(input[i]!) * (factor?.[i] ?? 1);
     return out.info;
   }
-  const session = backend.sessions.get(`activation/${name}/${factor !== undefined}`, size, () => ({
-    nodes: [
-      { ...NODE[name], inputs: ['x'], outputs: [factor === undefined ? 'y' : 'a'] },
-      ...(factor === undefined ? [] : [{ op: 'Mul', inputs: ['a', 'up'], outputs: ['y'] }]),
-    ],
-    inputs: ['x', ...(factor === undefined ? [] : ['up'])].map((input) => ({
-      name: input,
-      type: 'float32' as const,
-    })),
-    outputs: [{ name: 'y', type: 'float32' }],
-  }));
+  const session = backend.sessions.get(`activation/${name}/${factor !== undefined}`, size, () => {
+    const graph = new Graph();
+    const activated = activationForward(graph, name, graph.input('x'));
+    const y = factor === undefined ? activated : graph.mul(activated, graph.input('up'));
+    graph.output('y', y);
+    return graph.spec();
+  });
   runSession(
     session,
     {

@@ -2,7 +2,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type OrtValue, ortValue, runSession } from '../native/binding.ts';
-import type { ModelSpec, NodeSpec } from '../onnx/model.ts';
+import { Graph } from '../onnx/graph.ts';
+import type { ModelSpec } from '../onnx/model.ts';
 
 export const attention: Kernel = ({ inputs, attrs, backend }) => {
   const q = inputs['q']!;
@@ -44,7 +45,7 @@ export const attention: Kernel = ({ inputs, attrs, backend }) => {
   const session = backend.sessions.get(
     `attention/${blocks}/${mask !== undefined}/${softcap}`,
     work,
-    () => graph({ blocks, masked: mask !== undefined, softcap }),
+    () => model({ blocks, masked: mask !== undefined, softcap }),
     // To the bits of a whole block, whose graph is not rewritten either.
     { asWritten: true },
   );
@@ -53,68 +54,50 @@ export const attention: Kernel = ({ inputs, attrs, backend }) => {
   return out.info;
 };
 
-function graph(options: { blocks: number; masked: boolean; softcap: number }): ModelSpec {
+function model(options: { blocks: number; masked: boolean; softcap: number }): ModelSpec {
   const { blocks, masked, softcap } = options;
-  const each = <T>(make: (block: number) => T): T[] =>
-    Array.from({ length: blocks }, (_, i) => make(i));
-  const nodes: NodeSpec[] = each((block) => ({
-    op: 'FusedMatMul',
-    inputs: ['q', `k${block}`],
-    outputs: [`s${block}`],
-    attributes: { transB: 1 },
-    contrib: true,
-  }));
-  let scores = 's0';
-  const then = (op: string, others: string[], attributes: NodeSpec['attributes'] = {}): void => {
-    nodes.push({ op, inputs: [scores, ...others], outputs: [`${scores}_`], attributes });
-    scores += '_';
-  };
-  if (blocks > 1) then('Concat', each((block) => `s${block}`).slice(1), { axis: -1 });
+  const graph = new Graph();
+  const each = (side: string): string[] =>
+    Array.from({ length: blocks }, (_, block) => graph.input(`${side}${block}`));
+  const z = weightedValues(graph, {
+    q: graph.input('q'),
+    keys: each('k'),
+    values: each('v'),
+    softcap,
+    mask: masked ? graph.input('mask') : undefined,
+    sizes: blocks > 1 ? graph.input('sizes', 'int64') : undefined,
+  });
+  graph.output('y', z);
+  return graph.spec();
+}
+
+/**
+ * Adds softmax(cap(q k) + mask) v over blocks of keys and values, whose lengths are `sizes` where they are several. One
+ * form for attention alone and in a whole block, which must give the same bits.
+ */
+export function weightedValues(
+  graph: Graph,
+  parts: {
+    readonly q: string;
+    readonly keys: readonly string[];
+    readonly values: readonly string[];
+    readonly softcap: number;
+    readonly mask: string | undefined;
+    readonly sizes: string | undefined;
+  },
+): string {
+  const { q, keys, values, softcap, mask, sizes } = parts;
+  const products = keys.map((own) => graph.product(q, own, { transB: true }));
+  let scores = products.length === 1 ? products[0]! : graph.op('Concat', products, { axis: -1 });
   if (softcap > 0) {
-    then('Div', ['cap']);
-    then('Tanh', []);
-    then('Mul', ['cap']);
+    const cap = graph.floats([softcap]);
+    scores = graph.mul(graph.op('Tanh', [graph.op('Div', [scores, cap])]), cap);
   }
-  if (masked) then('Add', ['mask']);
-  then('Softmax', [], { axis: -1 });
-  const patterns = blocks > 1 ? each((block) => `p${block}`) : [scores];
-  if (blocks > 1) {
-    nodes.push({
-      op: 'Split',
-      inputs: [scores, 'sizes'],
-      outputs: patterns,
-      attributes: { axis: -1 },
-    });
-  }
-  nodes.push(
-    ...each((block) => ({
-      op: 'MatMul',
-      inputs: [patterns[block]!, `v${block}`],
-      outputs: [blocks > 1 ? `z${block}` : 'y'],
-    })),
-  );
-  if (blocks > 1) nodes.push({ op: 'Sum', inputs: each((block) => `z${block}`), outputs: ['y'] });
-  return {
-    nodes,
-    inputs: [
-      { name: 'q', type: 'float32' },
-      ...each((block) =>
-        ['k', 'v'].map((side) => ({ name: `${side}${block}`, type: 'float32' as const })),
-      ).flat(),
-      ...(masked ? [{ name: 'mask', type: 'float32' as const }] : []),
-      ...(blocks > 1 ? [{ name: 'sizes', type: 'int64' as const }] : []),
-    ],
-    outputs: [{ name: 'y', type: 'float32' }],
-    initializers:
-      softcap > 0
-        ? [
-            {
-              name: 'cap',
-              type: 'float32',
-              shape: [],
-              data: new Uint8Array(Float32Array.of(softcap).buffer),
-            },
-          ]
-        : [],
-  };
+  if (mask !== undefined) scores = graph.add(scores, mask);
+  const pattern = graph.op('Softmax', [scores], { axis: -1 });
+  const patterns =
+    sizes === undefined
+      ? [pattern]
+      : graph.ops('Split', [pattern, sizes], values.length, { axis: -1 });
+  return graph.sum(values.map((own, i) => graph.product(patterns[i]!, own)));
 }

@@ -2,6 +2,7 @@
 import { CROSSOVER } from '../crossover.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { ortValue, runSession } from '../native/binding.ts';
+import { Graph } from '../onnx/graph.ts';
 
 export const norm: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs['x']!;
@@ -18,22 +19,14 @@ export const norm: Kernel = ({ inputs, attrs, backend }) => {
     loop({ input, gain, bias, width, eps, out: out.values });
     return out.info;
   }
-  const op = kind === 'rms' ? 'SimplifiedLayerNormalization' : 'LayerNormalization';
-  const names = ['x', 'gain', ...(bias === undefined ? [] : ['bias'])];
-  const biased = kind === 'rms' && bias !== undefined;
-  const session = backend.sessions.get(`${op}/${eps}/${names.length}`, input.length, () => ({
-    nodes: [
-      {
-        op,
-        inputs: biased ? names.slice(0, 2) : names,
-        outputs: [biased ? 'n' : 'y'],
-        attributes: { axis: -1, epsilon: { float: eps } },
-      },
-      ...(biased ? [{ op: 'Add', inputs: ['n', 'bias'], outputs: ['y'] }] : []),
-    ],
-    inputs: names.map((name) => ({ name, type: 'float32' as const })),
-    outputs: [{ name: 'y', type: 'float32' }],
-  }));
+  const signature = `norm/${kind}/${eps}/${bias !== undefined}`;
+  const session = backend.sessions.get(signature, input.length, () => {
+    const graph = new Graph();
+    const own = bias === undefined ? undefined : graph.input('bias');
+    const parts = { x: graph.input('x'), gain: graph.input('gain'), bias: own };
+    graph.output('y', normOf(graph, { kind, eps }, parts));
+    return graph.spec();
+  });
   runSession(
     session,
     {
@@ -45,6 +38,22 @@ export const norm: Kernel = ({ inputs, attrs, backend }) => {
   );
   return out.info;
 };
+
+/** Adds the norm over the last axis: one form for norms alone and in a whole block, which must give the same bits. */
+export function normOf(
+  graph: Graph,
+  { kind, eps }: { readonly kind: 'rms' | 'layer'; readonly eps: number },
+  parts: { readonly x: string; readonly gain: string; readonly bias: string | undefined },
+): string {
+  const { x, gain, bias } = parts;
+  const attributes = { axis: -1, epsilon: { float: eps } };
+  if (kind === 'layer') {
+    const inputs = bias === undefined ? [x, gain] : [x, gain, bias];
+    return graph.op('LayerNormalization', inputs, attributes);
+  }
+  const y = graph.op('SimplifiedLayerNormalization', [x, gain], attributes);
+  return bias === undefined ? y : graph.add(y, bias);
+}
 
 function shifted(gain: Float32Array, offset: number): Float32Array {
   return offset === 0 ? gain : gain.map((value) => value + offset);

@@ -10,6 +10,7 @@ import {
   signsOfZeros,
 } from './packed-weight.ts';
 import { SharedSession } from './shared-session.ts';
+import { sideBySide } from './side-by-side.ts';
 
 /** The products of one left operand that nobody has asked for yet: hooked passes ask for them one by one. */
 let pending:
@@ -197,35 +198,4 @@ export function signsOfAll(
     signs.push(found);
   }
   return signs;
-}
-
-/** Values of a piece at most, or one row: whole copies of matrices would leave holes in the C library's heap. */
-const PIECE = 2 ** 18;
-
-/** Matrices of `inner` rows as the columns of one, row by row; a piece is overwritten by the next. */
-export function* sideBySide(
-  values: readonly Float32Array[],
-  inner: number,
-): Iterable<Float32Array> {
-  if (values.length === 1) {
-    yield values[0]!;
-    return;
-  }
-  const columns = values.map(({ length }) => length / inner);
-  const total = columns.reduce((sum, count) => sum + count, 0);
-  const rows = Math.max(1, Math.floor(PIECE / total));
-  const piece = new Float32Array(rows * total);
-  for (let first = 0; first < inner; first += rows) {
-    const count = Math.min(rows, inner - first);
-    let start = 0;
-    values.forEach((own, i) => {
-      const width = columns[i]!;
-      for (let row = 0; row < count; row++) {
-        const from = (first + row) * width;
-        piece.set(own.subarray(from, from + width), row * total + start);
-      }
-      start += width;
-    });
-    yield piece.subarray(0, count * total);
-  }
 }

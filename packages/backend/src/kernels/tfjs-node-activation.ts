@@ -1,17 +1,13 @@
 // MLP activations on tfjs-node, alone or times the up projection.
 import * as tf from '@tensorflow/tfjs-core';
+import { ACTIVATION_LOOPS } from '../activation-loops.ts';
 import type { FusedActivation } from '../fused-kernels.ts';
 import { floatsOf, type NodeKernel, tensorOf } from './tfjs-node-binding.ts';
 
 /** A loop does 8 ns a value; three operations of TensorFlow cost 60 microseconds, and two readings. */
 const LOOP_VALUES = 8192;
 
-/** Loops for few values; exact GELU has none, JavaScript lacks erf. */
-const LOOP: Readonly<Partial<Record<FusedActivation, (x: number) => number>>> = {
-  gelu_tanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
-  quick_gelu: (x) => x / (1 + Math.exp(-1.702 * x)),
-  silu: (x) => x / (1 + Math.exp(-x)),
-};
+const LOOP: Readonly<Partial<Record<FusedActivation, (x: number) => number>>> = ACTIVATION_LOOPS;
 
 const COMPOSED: Readonly<Record<FusedActivation, (x: tf.Tensor) => tf.Tensor>> = {
   gelu: (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),

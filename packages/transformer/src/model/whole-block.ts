@@ -40,13 +40,13 @@ export function wholeBlock(pass: Pass, layer: number, x: tf.Tensor2D): tf.Tensor
   };
   const view = viewOf(pass.plan, layer);
   const deltas = deltasOf(pass, layer, HEADS_WEIGHTS);
-  if (view === 'inside' || deltas === 'none fit' || !fits(pass, layer)) {
-    // So that products have the same bits by halves, whether or not the block was run whole before.
+  // So that products have the same bits by halves, whether or not the block was run whole before.
+  const byHalves = (): undefined => {
     prepareFusedBlock(inputs, attrs);
-    return undefined;
-  }
+  };
+  if (view === 'inside' || deltas === 'none fit' || !fits(pass, layer)) return byHalves();
   const old = cachedColumns(pass, layer);
-  if (old?.some(({ share }) => share !== 1)) return undefined;
+  if (old?.some(({ share }) => share !== 1)) return byHalves();
   const name = (point: BlockPoint): HookName => `blocks.${layer}.${point}`;
   const positions = slotPositions(pass);
   const mask = maskFor(

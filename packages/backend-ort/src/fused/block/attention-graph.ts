@@ -1,5 +1,6 @@
 // Attention of a block's graph: rotation, scores over cached and new keys, weighted values.
 import type { Graph } from '../../onnx/graph.ts';
+import { weightedValues } from '../attention.ts';
 import type { Pairing } from '../rope.ts';
 import { type BlockPlan, PAST_SLOTS } from './block-plan.ts';
 
@@ -42,22 +43,14 @@ export function attentionGraph(
     [k, v] = [shape('apart', k), shape('apart', v)];
   }
   const slots = Array.from({ length: PAST_SLOTS }, (_, i) => i);
-  const keys = [...slots.map((i) => graph.input(`k${i}`)), k];
-  const values = [...slots.map((i) => graph.input(`v${i}`)), v];
-  let scores = graph.op(
-    'Concat',
-    keys.map((own) => graph.product(q, own, { transB: true })),
-    { axis: -1 },
-  );
-  if (softcap > 0) {
-    const cap = graph.floats([softcap]);
-    scores = graph.mul(graph.op('Tanh', [graph.op('Div', [scores, cap])]), cap);
-  }
-  const pattern = graph.op('Softmax', [graph.add(scores, graph.input('mask'))], { axis: -1 });
-  const parts = graph.ops('Split', [pattern, graph.input('lengths', 'int64')], keys.length, {
-    axis: -1,
+  let z = weightedValues(graph, {
+    q,
+    keys: [...slots.map((i) => graph.input(`k${i}`)), k],
+    values: [...slots.map((i) => graph.input(`v${i}`)), v],
+    softcap,
+    mask: graph.input('mask'),
+    sizes: graph.input('lengths', 'int64'),
   });
-  let z = graph.sum(values.map((own, i) => graph.product(parts[i]!, own)));
   if (grouped) z = shape('ungrouped', z);
   return shape('flat', byHead(z));
 }

@@ -1,6 +1,7 @@
 // A whole block as one graph, whose four products can also be asked for alone.
 import { activationForward } from '../../kernels/training/activation-graph.ts';
 import type { Graph } from '../../onnx/graph.ts';
+import { normOf } from '../norm.ts';
 import { attentionGraph } from './attention-graph.ts';
 import type { BlockPlan } from './block-plan.ts';
 
@@ -87,11 +88,6 @@ export function blockGraph(
 function norm(graph: Graph, plan: BlockPlan, which: 'first' | 'second', x: string): string {
   const own = graph.input(`gain.${which}`);
   const gain = plan.gainOffset === 0 ? own : graph.add(own, graph.floats([plan.gainOffset]));
-  const attributes = { axis: -1, epsilon: { float: plan.eps } };
-  const bias = plan.biases.norm ? [graph.input(`bias.${which}`)] : [];
-  if (plan.norm === 'layer') {
-    return graph.op('LayerNormalization', [x, gain, ...bias], attributes);
-  }
-  const y = graph.op('SimplifiedLayerNormalization', [x, gain], attributes);
-  return bias.length === 0 ? y : graph.add(y, bias[0]!);
+  const bias = plan.biases.norm ? graph.input(`bias.${which}`) : undefined;
+  return normOf(graph, { kind: plan.norm, eps: plan.eps }, { x, gain, bias });
 }

@@ -3,6 +3,7 @@ import type { FusedDeltaScales, FusedKernels } from '@safeinfer/backend';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { KernelCall } from '../../kernels/kernel.ts';
 import { type OrtValue, ortValue } from '../../native/binding.ts';
+import { putBeside } from '../../weights/side-by-side.ts';
 import { deltasAlone } from '../low-rank.ts';
 import { norm } from '../norm.ts';
 import type { BlockPlan } from './block-plan.ts';
@@ -26,24 +27,14 @@ export function deltaFeeds(
   const { nHeads, nKvHeads, dHead } = plan;
   const tokens = inputs['x']!.shape[0]!;
   const { streams } = attrs as unknown as FusedKernels['SafeInferBlock']['attrs'];
+  const both = new Float32Array(tokens * (nHeads + nKvHeads) * dHead);
+  putBeside({
+    values: [deltas['wQ']!, deltas['wK']!],
+    columns: [nHeads * dHead, nKvHeads * dHead],
+    ...{ first: 0, count: tokens, out: both },
+  });
   return {
-    'delta.QK': ortValue('float32', rowsBeside(deltas['wQ']!, deltas['wK']!, tokens), [
-      tokens,
-      nHeads + nKvHeads,
-      dHead,
-    ]),
+    'delta.QK': ortValue('float32', both, [tokens, nHeads + nKvHeads, dHead]),
     'delta.V': ortValue('float32', deltas['wV']!, [streams, tokens / streams, nKvHeads, dHead]),
   };
-}
-
-/** Rows of `a` and `b` one beside the other. */
-function rowsBeside(a: Float32Array, b: Float32Array, rows: number): Float32Array {
-  const out = new Float32Array(a.length + b.length);
-  const [left, right] = [a.length / rows, b.length / rows];
-  for (let row = 0; row < rows; row++) {
-    const start = row * (left + right);
-    out.set(a.subarray(row * left, (row + 1) * left), start);
-    out.set(b.subarray(row * right, (row + 1) * right), start + left);
-  }
-  return out;
 }

@@ -1,7 +1,18 @@
 // Sizes and shapes that a block's graph is fed for rows of one kind, and the empty places for cached keys.
-import type { OrtValue } from '../../native/binding.ts';
+import { type OrtValue, ortValue } from '../../native/binding.ts';
 import { type BlockPlan, PAST_SLOTS } from './block-plan.ts';
-import { nothing, sizes } from './idle-feeds.ts';
+
+const NOTHING = new Float32Array(0);
+
+/** An int64 vector, the type in which ONNX takes sizes and shapes. */
+export function sizes(values: readonly number[]): OrtValue {
+  return ortValue('int64', BigInt64Array.from(values.map(BigInt)), [values.length]);
+}
+
+/** No values of fp32, of a shape with a zero in it. */
+export function nothing(shape: readonly number[]): OrtValue {
+  return ortValue('float32', NOTHING, shape);
+}
 
 /** What decides them: N = streams * length rows, and whether queries of one key head have an axis of their own. */
 export interface RowShape {

@@ -12,9 +12,9 @@ import { deltaFeeds } from './delta-feeds.ts';
 export const wholeBlock: Kernel = (call) => {
   const { backend } = call;
   const given = call.attrs as unknown as FusedKernels['SafeInferBlock']['attrs'];
-  if (given.past > PAST_SLOTS) return [];
+  // The weights are packed in any case: halves round as they lie.
   const block = blockFor(call);
-  if (block === undefined || given.streams === 0) return [];
+  if (block === undefined || given.streams === 0 || given.past > PAST_SLOTS) return [];
   const deltas = deltaFeeds(call, block.plan);
   if (deltas === undefined) return [];
   const { nKvHeads, dHead, width } = block.plan;
